@@ -1,0 +1,113 @@
+"""Challenge and Tile: the sheet of questions one Annotator gets, and its places."""
+
+from django.db import models
+from django.db.models import Q
+
+from labelhub.annotators.models import Annotator
+from labelhub.projects.models import Image, LabelClass, Project
+
+
+class Challenge(models.Model):
+    """One question sheet served to one Annotator; answered at most once; expires."""
+
+    class Form(models.TextChoices):
+        GRID = "grid", "a grid: yes or no to one class for each tile"
+        CHOICE = "choice", "one picture, all classes"
+        PARTS = "parts", "one picture cut into tiles"
+
+    class State(models.TextChoices):
+        OPEN = "open", "open"
+        ANSWERED = "answered", "answered"
+        SKIPPED = "skipped", "skipped"
+
+    public_id = models.CharField(max_length=32, unique=True, help_text="Random, in its address.")
+    project = models.ForeignKey(Project, models.CASCADE, related_name="challenges")
+    annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="challenges")
+    form = models.CharField(max_length=6, choices=Form, default=Form.GRID)
+    label_class = models.ForeignKey(
+        LabelClass, models.PROTECT, null=True, blank=True, related_name="challenges"
+    )
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    spent_at = models.DateTimeField(null=True, blank=True)
+    answer = models.JSONField(
+        null=True, blank=True, help_text="Of a grid: the selected places, sorted."
+    )
+    reply = models.JSONField(
+        null=True, blank=True, help_text="What was said to the answer, repeated word for word."
+    )
+
+    # What this answer says of its Annotator, by the Gold among its tiles.
+    graded = models.BooleanField(default=False)
+    graded_yes = models.PositiveSmallIntegerField(default=0)
+    graded_hits = models.PositiveSmallIntegerField(default=0)
+    graded_no = models.PositiveSmallIntegerField(default=0)
+    graded_false_alarms = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="a_spent_challenge_says_when",
+                condition=Q(state="open", spent_at__isnull=True)
+                | (~Q(state="open") & Q(spent_at__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="only_an_answered_challenge_has_an_answer",
+                condition=Q(state="answered", answer__isnull=False)
+                | (~Q(state="answered") & Q(answer__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="only_a_choice_asks_about_all_classes",
+                condition=Q(form="choice", label_class__isnull=True)
+                | (~Q(form="choice") & Q(label_class__isnull=False)),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["annotator", "-issued_at"],
+                condition=Q(state="open"),
+                name="open_challenge_by_annotator",
+            ),
+            models.Index(
+                fields=["annotator", "-spent_at"],
+                condition=Q(graded=True),
+                name="graded_challenge_by_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Tile(models.Model):
+    """One place in a Challenge: an Image, why it was asked, and whether it was selected."""
+
+    class Reason(models.TextChoices):
+        UNCERTAIN = "uncertain", "among the most uncertain"
+        GOLD = "gold", "its class is known: it grades the answer"
+        RANDOM = "random", "drawn at random"
+        HOLDOUT = "holdout", "part of the holdout that evaluation uses"
+        CHECK = "check", "settled, and asked again to measure the error"
+
+    challenge = models.ForeignKey(Challenge, models.CASCADE, related_name="tiles")
+    annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="tiles")
+    image = models.ForeignKey(Image, models.CASCADE, related_name="tiles")
+    place = models.PositiveSmallIntegerField()
+    reason = models.CharField(max_length=9, choices=Reason)
+    numbers = models.JSONField(default=dict, help_text="{probability, entropy} when it was asked.")
+    selected = models.BooleanField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["challenge", "place"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["challenge", "place"], name="a_place_is_unique_in_its_grid"
+            ),
+            models.UniqueConstraint(
+                fields=["annotator", "image"], name="an_annotator_sees_an_image_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"place {self.place} of {self.challenge_id}"
