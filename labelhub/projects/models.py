@@ -126,7 +126,7 @@ class Progress(models.Model):
 
 
 class LabelClass(models.Model):
-    """One class of a Project, with the question people are asked. One of them is *none of these*."""
+    """One class of a Project and its question. One of them is *none of these*."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="label_classes")
     key = models.SlugField(max_length=60, help_text="The folder name and the word in exports.")

@@ -1,0 +1,223 @@
+"""Writes of the lowest room: projects with their classes, images, gold and holdout."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.text import slugify
+
+from labelhub.projects.models import (
+    FOLDS,
+    Example,
+    Gold,
+    Image,
+    LabelClass,
+    Progress,
+    Project,
+)
+
+NONE_KEY = "none-of-these"
+HOLDOUT_SHARE = 0.05
+HOLDOUT_LEAST, HOLDOUT_MOST = 200, 2000
+HOLDOUT_SHARE_MOST = 0.20
+
+
+class ProjectError(ValueError):
+    """A project cannot be made as asked; the message names the culprit."""
+
+
+class GoldContradiction(ValueError):
+    """An image is Gold of another class already; the message names both."""
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """A cleaned picture that is stored already and waits for its row."""
+
+    sha256: str
+    name: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class AddedImages:
+    """``added`` are new rows; ``duplicates`` are the rows that held the picture before."""
+
+    added: list[Image]
+    duplicates: list[Image]
+
+
+def create_project(
+    *,
+    name: str,
+    class_names: Sequence[str],
+    question: str = "",
+    slug: str | None = None,
+    **settings: object,
+) -> Project:
+    """Make a Project, its classes in the order given, and *none of these* as the last.
+
+    ``question`` may hold ``{name}``; it is the question of every class. ``settings`` are fields of
+    Project. Raises ProjectError.
+    """
+    keys = _class_keys(class_names)
+    slug = slug or slugify(name)
+    if not slug:
+        raise ProjectError(f"project name {name!r}: give it at least one letter or digit")
+    if Project.objects.filter(slug=slug).exists():
+        raise ProjectError(f"there is a project {slug!r} already")
+    with transaction.atomic():
+        project = Project(name=name, slug=slug, **settings)
+        project.full_clean()
+        project.save(force_insert=True)
+        rows = [
+            LabelClass(
+                project=project,
+                key=key,
+                name=words,
+                question=question.replace("{name}", words),
+                position=position,
+            )
+            for position, (key, words) in enumerate(keys.items())
+        ]
+        rows.append(
+            LabelClass(
+                project=project,
+                key=NONE_KEY,
+                name="none of these",
+                position=len(rows),
+                is_none=True,
+            )
+        )
+        LabelClass.objects.bulk_create(rows)
+        Progress.objects.create(project=project)
+    return project
+
+
+def _class_keys(class_names: Sequence[str]) -> dict[str, str]:
+    """Key and words of each class. Raises ProjectError where they cannot be told apart."""
+    keys: dict[str, str] = {}
+    for raw in class_names:
+        words = raw.strip()
+        key = slugify(words)
+        if not key:
+            raise ProjectError(f"class {raw!r}: a class needs a name with a letter or digit")
+        if key in keys or key == NONE_KEY:
+            raise ProjectError(f"class {words!r} is there twice")
+        keys[key] = words
+    if len(keys) < 2:
+        raise ProjectError(
+            "a project needs at least two classes to tell apart; "
+            f"got {', '.join(keys) or 'none'} ('none of these' comes by itself)"
+        )
+    return keys
+
+
+def fold_of(sha256: str) -> int:
+    """The fold of a picture, for life: its content hash mod k."""
+    return int(sha256[-8:], 16) % FOLDS
+
+
+def add_images(*, project: Project, pictures: Sequence[NewImage], now: datetime) -> AddedImages:
+    """Insert the pictures that the project does not hold yet, each once."""
+    wanted = {picture.sha256: picture for picture in pictures}
+    with transaction.atomic():
+        held = {
+            image.sha256: image
+            for image in Image.objects.filter(project=project, sha256__in=list(wanted))
+        }
+        fresh = [
+            Image(
+                project=project,
+                sha256=picture.sha256,
+                name=picture.name[-255:],
+                width=picture.width,
+                height=picture.height,
+                fold=fold_of(picture.sha256),
+                created_at=now,
+            )
+            for picture in wanted.values()
+            if picture.sha256 not in held
+        ]
+        Image.objects.bulk_create(fresh)
+    return AddedImages(added=fresh, duplicates=list(held.values()))
+
+
+def record_gold(
+    *,
+    gold: Mapping[int, LabelClass],
+    source: Gold.Source,
+    created_by_id: int | None,
+    now: datetime,
+) -> list[Gold]:
+    """Write the class of each image id as known for certain. The same word twice is no change.
+
+    Raises GoldContradiction when an image is Gold of another class.
+    """
+    with transaction.atomic():
+        known = {row.image_id: row for row in Gold.objects.filter(image_id__in=list(gold))}
+        for image_id, row in known.items():
+            if row.label_class_id != gold[image_id].pk:
+                raise GoldContradiction(
+                    f"image {image_id} is Gold of class {row.label_class.key!r} already, "
+                    f"not {gold[image_id].key!r}"
+                )
+        rows = [
+            Gold(
+                image_id=image_id,
+                label_class=label_class,
+                source=source,
+                created_by_id=created_by_id,
+                created_at=now,
+            )
+            for image_id, label_class in gold.items()
+            if image_id not in known
+        ]
+        return Gold.objects.bulk_create(rows)
+
+
+def add_examples(*, label_class: LabelClass, images: Sequence[Image]) -> None:
+    """Show these pictures beside the question of the class; they no longer grade people."""
+    with transaction.atomic():
+        held = label_class.examples.count()
+        Example.objects.bulk_create(
+            Example(label_class=label_class, image=image, position=held + offset)
+            for offset, image in enumerate(images)
+        )
+        touch_catalogue(project_id=label_class.project_id)
+
+
+def touch_catalogue(*, project_id: int) -> None:
+    """Tell every process that the classes, their texts or their examples changed."""
+    Project.objects.filter(pk=project_id).update(catalogue_version=F("catalogue_version") + 1)
+
+
+def holdout_target(images: int) -> int:
+    """How many of so many images are held out: 5 %, 200 to 2,000, never over 20 %."""
+    wanted = min(max(round(images * HOLDOUT_SHARE), HOLDOUT_LEAST), HOLDOUT_MOST)
+    return min(wanted, int(images * HOLDOUT_SHARE_MOST))
+
+
+def set_aside_holdout(*, project: Project, trained_before: datetime | None) -> list[int]:
+    """Top the holdout up by smallest content hash; gives the ids of the images set aside.
+
+    ``trained_before`` is the time of the last label snapshot: images older than that may have been
+    trained on and are never held out any more.
+    """
+    with transaction.atomic():
+        active = Image.objects.filter(
+            project=project, status=Image.Status.ACTIVE, parent__isnull=True
+        )
+        missing = holdout_target(active.count()) - active.filter(holdout=True).count()
+        if missing <= 0:
+            return []
+        eligible = active.filter(holdout=False)
+        if trained_before is not None:
+            eligible = eligible.filter(created_at__gt=trained_before)
+        chosen = list(eligible.order_by("sha256").values_list("pk", flat=True)[:missing])
+        for start in range(0, len(chosen), 500):
+            Image.objects.filter(pk__in=chosen[start : start + 500]).update(holdout=True)
+    return chosen
