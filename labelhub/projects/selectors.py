@@ -1,6 +1,7 @@
 """Reads of the lowest room. The catalogue is cached in the process by its version in the row."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 from labelhub.projects.models import Example, LabelClass, Project
@@ -40,11 +41,11 @@ class Catalogue:
 
 def catalogue(project: Project) -> Catalogue:
     """The classes of a project; costs queries only when they changed."""
-    return _catalogue(project.pk, project.catalogue_version)
+    return _catalogue(project.pk, project.created_at, project.catalogue_version)
 
 
 @lru_cache(maxsize=256)
-def _catalogue(project_id: int, version: int) -> Catalogue:  # noqa: ARG001  the version is the key
+def _catalogue(project_id: int, _created_at: datetime, _version: int) -> Catalogue:
     examples: dict[int, list[int]] = {}
     for label_class_id, image_id in Example.objects.filter(
         label_class__project_id=project_id

@@ -1,0 +1,55 @@
+"""What graded answers say of a person: two rates with their uncertainty. No Django."""
+
+from dataclasses import dataclass
+from math import sqrt
+
+HIT_PRIOR = (4.5, 0.5)  # Beta: a newcomer counts like the crowd, five graded tiles' worth
+FALSE_ALARM_PRIOR = (0.25, 4.75)
+KNOWN_AFTER = 20  # graded tiles
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Graded tiles of one Annotator: of those that were the class asked for, how many hit; of the
+    others, how many were selected all the same."""
+
+    yes: int
+    hits: int
+    no: int
+    false_alarms: int
+
+    @property
+    def graded(self) -> int:
+        return self.yes + self.no
+
+    @property
+    def right(self) -> int:
+        return self.hits + self.no - self.false_alarms
+
+    @property
+    def hit_rate(self) -> float:
+        """Mean of the Beta posterior."""
+        a, b = HIT_PRIOR
+        return (self.hits + a) / (self.yes + a + b)
+
+    @property
+    def false_alarm_rate(self) -> float:
+        """Mean of the Beta posterior."""
+        a, b = FALSE_ALARM_PRIOR
+        return (self.false_alarms + a) / (self.no + a + b)
+
+    @property
+    def sharpness(self) -> float:
+        """Youden's J: 1 for someone who always tells apart, 0 for someone who guesses."""
+        return self.hit_rate - self.false_alarm_rate
+
+    @property
+    def is_known_good(self) -> bool:
+        """Enough graded tiles, and a sharpness that is good even at its lower end."""
+        if self.graded < KNOWN_AFTER:
+            return False
+        spread = sqrt(
+            self.hit_rate * (1 - self.hit_rate) / (self.yes + 5)
+            + self.false_alarm_rate * (1 - self.false_alarm_rate) / (self.no + 5)
+        )
+        return self.sharpness - spread > 0.6
