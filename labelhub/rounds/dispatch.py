@@ -4,8 +4,6 @@ Nothing here imports a task. ``tests/architecture`` checks that every name is re
 worker that consumes its queue.
 """
 
-
-
 DEFAULT_QUEUE = "default"
 TRAINING_QUEUE = "training"
 RANKING_QUEUE = "ranking"

@@ -51,6 +51,7 @@ class Round(models.Model):
     fence = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
+    hinted_at = models.DateTimeField(null=True, blank=True, help_text="When a message was sent.")
     progress = models.JSONField(default=dict, help_text="{stage, fraction, loss, seconds_left}")
 
     last_vote = models.BigIntegerField(default=0, help_text="Highest vote id in the snapshot.")
@@ -120,6 +121,27 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.number}"
+
+
+class RankingShard(models.Model):
+    """A range of Images that one task ranks for a ModelVersion; done once, repeated at no harm."""
+
+    model_version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="ranking_shards")
+    number = models.PositiveIntegerField()
+    first_image = models.BigIntegerField()
+    last_image = models.BigIntegerField(help_text="Included.")
+    hinted_at = models.DateTimeField(null=True, blank=True, help_text="When a message was sent.")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["model_version", "number"], name="a_shard_number_is_unique_in_its_ranking"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"shard {self.number} of {self.model_version}"
 
 
 class Prediction(models.Model):

@@ -53,7 +53,7 @@ def default_choice_rates(classes: int) -> Floats:
 
 def mixed_prior(prior: Floats, mix: float) -> Floats:
     """(n, K) with a share ``mix`` of uniform, so that no class is ever impossible."""
-    return (1 - mix) * prior + mix / prior.shape[1]
+    return np.asarray((1 - mix) * prior + mix / prior.shape[1])
 
 
 def posterior(
@@ -80,7 +80,7 @@ def vote_evidence(votes: VoteTable, select_rates: Floats, choice_rates: Floats) 
 
 def entropy(p: Floats) -> Floats:
     """(n,) Shannon entropy of each row of (n, K), in nats."""
-    return -np.sum(p * np.log(np.maximum(p, 1e-300)), axis=1)
+    return np.asarray(-np.sum(p * np.log(np.maximum(p, 1e-300)), axis=1))
 
 
 def information_gain(p: Floats, select_rates: Floats) -> Floats:
@@ -98,7 +98,7 @@ def _binary_entropy(p: Floats) -> Floats:
 
 
 def information_of_votes(p: Floats) -> Floats:
-    """(n,) how much a distribution says: 1 for certain, 0 for uniform (one minus scaled entropy)."""
+    """(n,) one minus scaled entropy of (n, K): 1 for certain, 0 for uniform."""
     return np.asarray(np.clip(1 - entropy(p) / np.log(p.shape[1]), 0.0, 1.0))
 
 

@@ -1,0 +1,102 @@
+"""From a plan to a Challenge: the leases and rows of one grid, written together or not at all."""
+
+import secrets
+from datetime import datetime, timedelta
+from random import Random
+
+from django.db import IntegrityError, transaction
+from django.db.models import Case, F, Value, When
+
+from labelhub.annotators.models import Annotator
+from labelhub.annotators.skill import Skill
+from labelhub.challenges import composer
+from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.pool import read_pool
+from labelhub.projects.selectors import catalogue
+from labelhub.rounds.models import LONG_AGO, Candidate
+
+CONTENDERS = 3  # classes compared for one grid: the best of a few random ones
+CONTENDERS_AT_THE_END = 50  # classes looked through before we say that nothing is left
+
+
+class Clash(RuntimeError):
+    """Another grid took one of the planned images between reading and leasing."""
+
+
+def plan_grid(
+    *, annotator: Annotator, now: datetime, generator: Random, everywhere: bool
+) -> composer.Plan | None:
+    """Read a pool and compose a grid from it; ``everywhere`` looks through the whole project."""
+    project = annotator.project
+    askable = [entry.id for entry in catalogue(project).askable]
+    contenders = CONTENDERS_AT_THE_END if everywhere else CONTENDERS
+    pool = read_pool(
+        project_id=project.pk,
+        annotator_id=annotator.pk,
+        classes=generator.sample(askable, min(contenders, len(askable))),
+        size=project.tiles_per_grid,
+        generator=generator,
+        now=now,
+        everywhere=everywhere,
+    )
+    return composer.compose(
+        pool=pool,
+        size=project.tiles_per_grid,
+        random_tiles=project.random_tiles,
+        graded=not skill_of(annotator).is_known_good or generator.random() < project.graded_share,
+        generator=generator,
+    )
+
+
+def skill_of(annotator: Annotator) -> Skill:
+    """The measured skill that the row holds."""
+    return Skill(
+        yes=annotator.graded_yes,
+        hits=annotator.graded_hits,
+        no=annotator.graded_no,
+        false_alarms=annotator.graded_false_alarms,
+    )
+
+
+def write_grid(*, annotator: Annotator, plan: composer.Plan, now: datetime) -> Challenge:
+    """Lease the images of a plan and write its Challenge and Tiles. Raises Clash."""
+    expires_at = now + timedelta(minutes=annotator.project.challenge_minutes)
+    try:
+        with transaction.atomic():
+            _lease([tile.image_id for tile in plan.tiles], until=expires_at, now=now)
+            challenge = Challenge.objects.create(
+                public_id=secrets.token_urlsafe(16),
+                project_id=annotator.project_id,
+                annotator=annotator,
+                form=Challenge.Form.GRID,
+                label_class_id=plan.label_class_id,
+                issued_at=now,
+                expires_at=expires_at,
+            )
+            Tile.objects.bulk_create(
+                Tile(
+                    challenge=challenge,
+                    annotator=annotator,
+                    image_id=tile.image_id,
+                    place=place,
+                    reason=tile.reason,
+                    numbers=tile.numbers,
+                )
+                for place, tile in enumerate(plan.tiles)
+            )
+    except IntegrityError as error:  # the same person's other request took the same Gold
+        raise Clash from error
+    return challenge
+
+
+def _lease(images: list[int], *, until: datetime, now: datetime) -> None:
+    """One conditional write whose row count is checked: open images are this grid's alone; Gold
+    goes to the back of its queue, and is never leased."""
+    is_gold = When(queue=Candidate.Queue.GOLD, then=Value(LONG_AGO))
+    to_the_back = When(queue=Candidate.Queue.GOLD, then=Value(-now.timestamp()))
+    taken = Candidate.objects.filter(image_id__in=images, leased_until__lte=now).update(
+        leased_until=Case(is_gold, default=Value(until)),
+        priority=Case(to_the_back, default=F("priority")),
+    )
+    if taken != len(images):
+        raise Clash

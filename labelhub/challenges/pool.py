@@ -1,0 +1,120 @@
+"""The candidates that one grid can be made of: a bounded number of rows, read in one query."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+
+from django.db import connection
+
+from labelhub.challenges.models import Tile
+from labelhub.rounds.models import Candidate
+
+SPARE = 4  # rows read beyond what a grid needs, so that the composer has a choice
+GOLD_WINDOW = 12
+RANDOM_WINDOW = 12
+
+
+@dataclass(frozen=True)
+class Place:
+    """One Candidate as the composer sees it. ``source`` is the part of the pool it came from."""
+
+    image_id: int
+    queue: str
+    label_class_id: int
+    priority: float
+    probability: float
+    entropy: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What the composer may draw from, by source; every list in the order of preference."""
+
+    open: dict[int, list[Place]]  # LabelClass id -> most wanted first
+    random: list[Place]
+    gold: list[Place]  # asked longest ago first, any class
+    gold_of: dict[int, list[Place]]  # LabelClass id -> asked longest ago first
+    holdout: list[Place]
+
+
+_candidate = Candidate._meta.db_table  # noqa: SLF001  the one documented way to a table's name
+_tile = Tile._meta.db_table  # noqa: SLF001
+_COLUMNS = "c.image_id, c.queue, c.label_class_id, c.priority, c.probability, c.entropy"
+
+
+def read_pool(
+    *,
+    project_id: int,
+    annotator_id: int,
+    classes: Sequence[int],
+    size: int,
+    generator: Random,
+    now: datetime,
+    everywhere: bool = False,
+) -> Pool:
+    """One query: for each class the most wanted, Gold of both kinds, holdout, a random window.
+
+    Images that the annotator has seen are left out, as are open ones leased to another grid.
+    Every part has a limit and an index, so the cost does not grow with the corpus. ``everywhere``
+    widens the random window to the whole circle, for the end of a project.
+    """
+    parts: list[str] = []
+    values: list[str | int | float | None] = []
+
+    def add(source: str, condition: str, order: str, limit: int, *arguments: float | str) -> None:
+        free = "" if source.startswith("gold") else " AND c.leased_until <= %s"
+        parts.append(
+            f"SELECT * FROM (SELECT {_COLUMNS}, %s AS source FROM {_candidate} c"  # noqa: S608
+            f" WHERE c.project_id = %s AND {condition}{free}"
+            f" AND NOT EXISTS (SELECT 1 FROM {_tile} t"
+            f" WHERE t.annotator_id = %s AND t.image_id = c.image_id)"
+            f" ORDER BY {order} LIMIT {limit:d}) AS part{len(parts)}"
+        )
+        values.extend([source, project_id, *arguments])
+        values.extend([] if source.startswith("gold") else [_adapt(now)])
+        values.append(annotator_id)
+
+    for label_class_id in classes:
+        of_class = "c.queue = %s AND c.label_class_id = %s"
+        add("open", of_class, "c.priority DESC", size + SPARE, "open", label_class_id)
+        add("gold_of", of_class, "c.priority DESC", SPARE, "gold", label_class_id)
+    add("gold", "c.queue = %s", "c.priority DESC", GOLD_WINDOW, "gold")
+    add("holdout", "c.queue = %s", "c.priority DESC", SPARE, "holdout")
+    start = generator.random()
+    window = "c.queue = %s AND c.shuffle >= %s"
+    add("random", window, "c.shuffle", RANDOM_WINDOW, "open", start)
+    if everywhere:
+        add("random", window, "c.shuffle", size + SPARE, "open", 0.0)
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts), values)
+        places = [Place(*row) for row in cursor.fetchall()]
+    return _pool(places, classes)
+
+
+def _pool(places: Sequence[Place], classes: Sequence[int]) -> Pool:
+    def of(source: str) -> list[Place]:
+        return [place for place in places if place.source == source]
+
+    def by_class(source: str) -> dict[int, list[Place]]:
+        return {
+            label_class_id: sorted(
+                (place for place in of(source) if place.label_class_id == label_class_id),
+                key=lambda place: -place.priority,
+            )
+            for label_class_id in classes
+        }
+
+    return Pool(
+        open=by_class("open"),
+        random=of("random"),
+        gold=sorted(of("gold"), key=lambda place: -place.priority),
+        gold_of=by_class("gold_of"),
+        holdout=sorted(of("holdout"), key=lambda place: -place.priority),
+    )
+
+
+def _adapt(now: datetime) -> str:
+    """The time as the database's own type, as Django writes it into the column."""
+    return str(connection.ops.adapt_datetimefield_value(now))

@@ -1,0 +1,198 @@
+"""Writes of Challenges: issue one, take its answer once, skip it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from random import Random
+
+from django.db import transaction
+from django.db.models import BooleanField, Case, Value, When
+
+from labelhub.annotators.models import Annotator
+from labelhub.annotators.services import record_grading
+from labelhub.annotators.skill import Skill
+from labelhub.challenges.grading import AnsweredTile, checked, grade
+from labelhub.challenges.issuing import Clash, plan_grid, write_grid
+from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.refusals import (
+    AnnotatorPaused,
+    ChallengeExpired,
+    ChallengeNotFound,
+    ChallengeSpent,
+    NothingToAsk,
+    ProjectPaused,
+)
+from labelhub.challenges.selectors import (
+    graded_totals,
+    open_challenges,
+    own_challenge,
+    tiles_to_grade,
+)
+from labelhub.projects.models import Project
+from labelhub.rounds.models import LONG_AGO, Candidate
+from labelhub.rounds.queueing import requeue
+from labelhub.votes.services import NewVote, record_votes
+
+TRIES = 4  # when other grids lease the same images in the same moment
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is said to an answer: totals only, never which tile was the known one."""
+
+    judged: int  # tiles of this answer
+    known: int  # of these, how many grade it
+    right: int  # of the known ones, how many were answered right
+    settled: int  # images of the project, as last counted
+    images: int
+
+    def to_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def issue_challenge(
+    *, annotator: Annotator, now: datetime, generator: Random, keep: str | None = None
+) -> Challenge:
+    """The next grid for this annotator.
+
+    A grid that was issued and not answered is given again, so that reloading a page wastes no
+    images; ``keep`` is the public id of the one on the screen, which is not "next". Raises
+    ProjectPaused, AnnotatorPaused, NothingToAsk.
+    """
+    project = annotator.project
+    if project.status != Project.Status.ACTIVE:
+        raise ProjectPaused(f"{project.name} is paused")
+    if annotator.paused:
+        raise AnnotatorPaused("this annotator is paused")
+    for challenge in open_challenges(annotator=annotator, now=now):
+        if challenge.public_id != keep:
+            return challenge
+    for everywhere in [False] * TRIES + [True] * TRIES:
+        plan = plan_grid(annotator=annotator, now=now, generator=generator, everywhere=everywhere)
+        try:
+            if plan is not None:
+                return write_grid(annotator=annotator, plan=plan, now=now)
+        except Clash:
+            continue
+    raise NothingToAsk(_why_nothing(project))
+
+
+def _why_nothing(project: Project) -> str:
+    if not Candidate.objects.filter(project=project).exists():
+        return "This project has no pictures yet."
+    return "You have seen every picture that is waiting for an answer."
+
+
+def submit_answer(
+    *, annotator: Annotator, public_id: str, selected: Sequence[int], now: datetime
+) -> Reply:
+    """Take the answer to a grid: votes, consensus, queues and grading in one transaction.
+
+    The same answer again gives the stored reply and changes nothing. Raises ChallengeNotFound,
+    ChallengeSpent, ChallengeExpired, BadAnswer, AnnotatorPaused.
+    """
+    challenge = own_challenge(annotator=annotator, public_id=public_id)
+    if challenge is None:
+        raise ChallengeNotFound("there is no such grid")
+    tiles = tiles_to_grade(challenge=challenge)
+    answer = checked(selected, places=len(tiles))
+    if challenge.state != Challenge.State.OPEN:
+        return _repeated(challenge, answer)
+    if challenge.expires_at <= now:
+        raise ChallengeExpired("this grid has expired; nothing was stored")
+    if annotator.paused:
+        raise AnnotatorPaused("this annotator is paused")
+    grading = grade(tiles=tiles, answer=answer, label_class_id=challenge.label_class_id)
+    reply = _reply(annotator.project, tiles, grading)
+    with transaction.atomic():
+        if not _spend(challenge, answer, reply, grading, now):
+            challenge.refresh_from_db()
+            return _repeated(challenge, answer)
+        _store(annotator, challenge, tiles, answer, now)
+        if grading.graded:
+            record_grading(annotator=annotator, **graded_totals(annotator=annotator))
+    return reply
+
+
+def _reply(project: Project, tiles: Sequence[AnsweredTile], grading: Skill) -> Reply:
+    return Reply(
+        judged=len(tiles),
+        known=grading.graded,
+        right=grading.right,
+        settled=project.progress.settled,
+        images=project.progress.images,
+    )
+
+
+def _repeated(challenge: Challenge, answer: list[int]) -> Reply:
+    """The stored reply to the same answer. Raises ChallengeSpent for any other."""
+    if challenge.state == Challenge.State.ANSWERED and challenge.answer == answer:
+        stored: dict[str, int] = challenge.reply or {}
+        return Reply(**stored)
+    if challenge.state == Challenge.State.SKIPPED:
+        raise ChallengeSpent("this grid was skipped; nothing was stored")
+    raise ChallengeSpent("this grid was answered before; the first answer stands")
+
+
+def _spend(
+    challenge: Challenge, answer: list[int], reply: Reply, grading: Skill, now: datetime
+) -> bool:
+    """Spend the challenge by one conditional write; False when another answer came first."""
+    still_open = Challenge.objects.filter(pk=challenge.pk, state=Challenge.State.OPEN)
+    return bool(
+        still_open.update(
+            state=Challenge.State.ANSWERED,
+            spent_at=now,
+            answer=answer,
+            reply=reply.to_dict(),
+            graded=grading.graded > 0,
+            graded_yes=grading.yes,
+            graded_hits=grading.hits,
+            graded_no=grading.no,
+            graded_false_alarms=grading.false_alarms,
+        )
+    )
+
+
+def _store(
+    annotator: Annotator,
+    challenge: Challenge,
+    tiles: Sequence[AnsweredTile],
+    answer: Sequence[int],
+    now: datetime,
+) -> None:
+    """Write what was selected, the votes, the consensus they make and where it puts the images."""
+    chosen = When(place__in=answer, then=Value(True))
+    Tile.objects.filter(challenge=challenge).update(
+        selected=Case(chosen, default=Value(False), output_field=BooleanField())
+    )
+    if challenge.label_class_id is None:
+        raise ValueError(f"challenge {challenge.pk} of form {challenge.form} asks about no class")
+    votes = [
+        NewVote(tile.image_id, challenge.label_class_id, tile.place in answer) for tile in tiles
+    ]
+    batch = record_votes(
+        project=annotator.project,
+        annotator=annotator,
+        votes=votes,
+        challenge=challenge.public_id,
+        now=now,
+    )
+    requeue(project=annotator.project, batch=batch, release=True)
+
+
+def skip_challenge(*, annotator: Annotator, public_id: str, now: datetime) -> None:
+    """Put a grid away unanswered: no votes, and its images are free for others at once.
+
+    Raises ChallengeNotFound; skipping a spent grid changes nothing.
+    """
+    challenge = own_challenge(annotator=annotator, public_id=public_id)
+    if challenge is None:
+        raise ChallengeNotFound("there is no such grid")
+    with transaction.atomic():
+        skipped = Challenge.objects.filter(pk=challenge.pk, state=Challenge.State.OPEN).update(
+            state=Challenge.State.SKIPPED, spent_at=now
+        )
+        if skipped and challenge.expires_at > now:
+            images = Tile.objects.filter(challenge=challenge).values("image_id")
+            Candidate.objects.filter(image_id__in=images).update(leased_until=LONG_AGO)

@@ -1,0 +1,164 @@
+"""Candidate queues: every Image's place among the questions still worth asking."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+from django.db import transaction
+from numpy.typing import NDArray
+
+from labelhub.projects.models import Gold, Image, LabelClass, Project
+from labelhub.projects.selectors import catalogue
+from labelhub.projects.services import add_examples, record_gold, set_aside_holdout
+from labelhub.rounds.models import LONG_AGO, Candidate, Round
+from labelhub.votes import aggregation
+from labelhub.votes.consensus import ConsensusBatch
+from labelhub.votes.services import refresh_consensus, start_consensus
+
+GOLDEN_RATIO = 0.6180339887498949
+NEVER_ASKED = 0.0  # Gold ranks by minus the time it was asked last
+BATCH = 500
+
+
+def open_for_labelling(
+    *, project: Project, images: Sequence[Image], gold: Mapping[int, LabelClass], now: datetime
+) -> None:
+    """Give new images their first Consensus and their place in the queues; one transaction.
+
+    ``gold`` maps image ids to classes known from the import.
+    """
+    if not images:
+        return
+    with transaction.atomic():
+        record_gold(gold=gold, source=Gold.Source.IMPORT, created_by_id=None, now=now)
+        batch = start_consensus(project=project, images=[image.pk for image in images], now=now)
+        shuffles = {image.pk: _shuffle_of(image.sha256) for image in images}
+        Candidate.objects.bulk_create(_candidates(project, batch, shuffles))
+
+
+def requeue(*, project: Project, batch: ConsensusBatch, release: bool) -> None:
+    """Move the open and holdout images of a batch to where their Consensus puts them now.
+
+    ``release`` ends their leases: their question was answered. Images without a place (examples,
+    excluded ones) get none; Gold keeps its own order. Two queries.
+    """
+    images = [state.image_id for state in batch.states]
+    shuffles = dict(
+        Candidate.objects.filter(image_id__in=images)
+        .exclude(queue=Candidate.Queue.GOLD)
+        .values_list("image_id", "shuffle")
+    )
+    moved = ["queue", "label_class", "priority", "probability", "entropy"]
+    Candidate.objects.bulk_create(
+        _candidates(project, batch, shuffles),
+        update_conflicts=True,
+        unique_fields=["image"],
+        update_fields=[*moved, "leased_until"] if release else moved,
+    )
+
+
+def mark_gold(
+    *,
+    project: Project,
+    gold: Mapping[int, LabelClass],
+    source: Gold.Source,
+    created_by_id: int | None,
+    now: datetime,
+) -> None:
+    """Declare the class of images already in the project; they grade people from now on.
+
+    Raises GoldContradiction when one is Gold of another class.
+    """
+    if not gold:
+        return
+    with transaction.atomic():
+        record_gold(gold=gold, source=source, created_by_id=created_by_id, now=now)
+        refresh_consensus(images=list(gold), now=now)
+        for label_class in set(gold.values()):
+            images = [image_id for image_id, row in gold.items() if row == label_class]
+            Candidate.objects.filter(project=project, image_id__in=images).update(
+                queue=Candidate.Queue.GOLD,
+                label_class=label_class,
+                priority=NEVER_ASKED,
+                probability=1.0,
+                entropy=0.0,
+            )
+
+
+def show_examples(*, label_class: LabelClass, images: Sequence[Image]) -> None:
+    """Show pictures beside the question of their class, and ask about them no more."""
+    with transaction.atomic():
+        add_examples(label_class=label_class, images=images)
+        Candidate.objects.filter(image__in=images).delete()
+
+
+def top_up_holdout(*, project: Project, now: datetime) -> int:
+    """Set aside what the holdout lacks, and queue it as such. Gives the number set aside."""
+    last = Round.objects.filter(project=project).order_by("-opened_at").first()
+    with transaction.atomic():
+        chosen = set_aside_holdout(project=project, trained_before=last.opened_at if last else None)
+        for start in range(0, len(chosen), BATCH):
+            part = chosen[start : start + BATCH]
+            refresh_consensus(images=part, now=now)
+            Candidate.objects.filter(image_id__in=part, queue=Candidate.Queue.OPEN).update(
+                queue=Candidate.Queue.HOLDOUT
+            )
+    return len(chosen)
+
+
+def questions(
+    batch: ConsensusBatch, askable: Sequence[int]
+) -> NDArray[np.int64]:  # (n,) class indices
+    """The class to ask about each image: of most expected information among ``askable``.
+
+    Ties, as before any vote or network, fall differently for each image, so that every class's
+    queue has its share.
+    """
+    gains = aggregation.information_gain(batch.beliefs, batch.model.select_rates)[:, askable]
+    images = np.array([state.image_id for state in batch.states])
+    turns = images[:, None] * GOLDEN_RATIO + np.arange(len(askable)) / len(askable)
+    best: NDArray[np.int64] = np.asarray(askable)[(gains + 1e-9 * (turns % 1.0)).argmax(axis=1)]
+    return best
+
+
+def _candidates(
+    project: Project, batch: ConsensusBatch, shuffles: Mapping[int, float]
+) -> list[Candidate]:
+    """Rows for those images of the batch that are in ``shuffles``.
+
+    Open images rank by the entropy of the consensus, holdout by that of what votes alone say.
+    """
+    askable = [batch.model.index(entry.id) for entry in catalogue(project).askable]
+    asked = questions(batch, askable)
+    entropies = aggregation.entropy(batch.probabilities)
+    rows = []
+    for place, state in enumerate(batch.states):
+        if state.image_id not in shuffles:
+            continue
+        is_gold = state.gold is not None
+        k = int(batch.probabilities[place].argmax()) if is_gold else int(asked[place])
+        rows.append(
+            Candidate(
+                project=project,
+                image_id=state.image_id,
+                queue=_queue(is_gold=is_gold, is_holdout=state.holdout),
+                label_class_id=batch.model.label_classes[k],
+                priority=NEVER_ASKED if is_gold else float(entropies[place]),
+                probability=float(batch.beliefs[place, k]),
+                entropy=float(entropies[place]),
+                shuffle=shuffles[state.image_id],
+                leased_until=LONG_AGO,
+            )
+        )
+    return rows
+
+
+def _queue(*, is_gold: bool, is_holdout: bool) -> Candidate.Queue:
+    if is_gold:
+        return Candidate.Queue.GOLD
+    return Candidate.Queue.HOLDOUT if is_holdout else Candidate.Queue.OPEN
+
+
+def _shuffle_of(sha256: str) -> float:
+    """A number in [0, 1) by content hash: a random order that every process agrees on."""
+    return int(sha256[8:21], 16) / 16**13

@@ -1,0 +1,199 @@
+"""The Consensus of some images, computed from their rows: what it rests on, and the arithmetic."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from django.db.models import F
+
+from labelhub.projects.models import Image
+from labelhub.votes import aggregation
+from labelhub.votes.aggregation import Floats, VoteTable
+from labelhub.votes.models import Consensus, Vote
+from labelhub.votes.parameters import AnnotatorModel, annotator_model
+
+
+class MixedParameters(ValueError):
+    """Images of one refresh rest on Parameters over different classes."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a consensus rests on besides votes: an annotator model and the network's priors."""
+
+    model: AnnotatorModel
+    model_version: int | None
+    priors: Mapping[int, bytes]  # image id -> (K,) little-endian float32; missing means uniform
+
+
+@dataclass(frozen=True)
+class ImageState:
+    """One image and what its consensus rests on, before its votes are counted."""
+
+    image_id: int
+    project_id: int
+    model: AnnotatorModel
+    model_version: int | None
+    prior: bytes
+    gold: int | None  # LabelClass id
+    holdout: bool
+    threshold: float
+    min_humans: int
+
+
+@dataclass(frozen=True)
+class ConsensusBatch:
+    """The consensus of n images over K classes, as arrays.
+
+    ``probabilities`` is what is known; ``beliefs`` adds the network for holdout images too, whose
+    truth must not hear it, and serves to choose questions.
+    """
+
+    states: Sequence[ImageState]
+    probabilities: Floats  # (n, K)
+    beliefs: Floats  # (n, K)
+    humans: Sequence[int]
+
+    @property
+    def model(self) -> AnnotatorModel:
+        """The annotator model of the batch."""
+        return self.states[0].model
+
+
+def standing_states(images: Sequence[int]) -> list[ImageState]:
+    """What the Consensus rows rest on now; locked until the transaction ends, in id order."""
+    rows = (
+        Consensus.objects.select_for_update(of=("self",))
+        .filter(image_id__in=images)
+        .order_by("image_id")
+        .values(
+            "id",
+            "image_id",
+            "project_id",
+            "prior",
+            "model_version",
+            "parameters_id",
+            fitted_at=F("parameters__fitted_at"),
+            gold=F("image__gold__label_class_id"),
+            holdout=F("image__holdout"),
+            threshold=F("project__settle_threshold"),
+            min_humans=F("project__min_humans"),
+        )
+    )
+    return [
+        ImageState(
+            image_id=row["image_id"],
+            project_id=row["project_id"],
+            model=annotator_model(row["parameters_id"], row["fitted_at"]),
+            model_version=row["model_version"],
+            prior=bytes(row["prior"]),
+            gold=row["gold"],
+            holdout=row["holdout"],
+            threshold=row["threshold"],
+            min_humans=row["min_humans"],
+        )
+        for row in rows
+    ]
+
+
+def states_on(basis: Basis, images: Sequence[int]) -> list[ImageState]:
+    """The images resting on a new basis; existing Consensus rows are locked first."""
+    list(
+        Consensus.objects.select_for_update()
+        .filter(image_id__in=images)
+        .order_by("image_id")
+        .values_list("id")
+    )
+    rows = (
+        Image.objects.filter(pk__in=images)
+        .order_by("pk")
+        .values(
+            "pk",
+            "project_id",
+            "holdout",
+            gold_class=F("gold__label_class_id"),
+            threshold=F("project__settle_threshold"),
+            min_humans=F("project__min_humans"),
+        )
+    )
+    return [
+        ImageState(
+            image_id=row["pk"],
+            project_id=row["project_id"],
+            model=basis.model,
+            model_version=basis.model_version,
+            prior=basis.priors.get(row["pk"], b""),
+            gold=row["gold_class"],
+            holdout=row["holdout"],
+            threshold=row["threshold"],
+            min_humans=row["min_humans"],
+        )
+        for row in rows
+    ]
+
+
+def compute(states: Sequence[ImageState]) -> ConsensusBatch:
+    """Read the standing votes and do the arithmetic. Raises MixedParameters."""
+    model = states[0].model
+    if any(state.model.id != model.id for state in states):
+        # A promotion is rewriting rows right now: each image by the parameters that it names.
+        return _joined([compute(group) for group in _by_model(states)], states)
+    votes, humans = votes_of([state.image_id for state in states], model)
+    network = np.stack([model.prior(state.prior) for state in states])  # (n, K)
+    beliefs = aggregation.posterior(
+        network, votes, select_rates=model.select_rates, choice_rates=model.choice_rates
+    )
+    probabilities = beliefs.copy()
+    if any(state.holdout for state in states):
+        uniform = np.full_like(network, 1 / model.classes)
+        alone = aggregation.posterior(
+            uniform, votes, select_rates=model.select_rates, choice_rates=model.choice_rates
+        )
+        held = np.array([state.holdout for state in states])
+        probabilities[held] = alone[held]
+    for place, state in enumerate(states):
+        if state.gold is not None:
+            certain = np.zeros(model.classes)
+            certain[model.index(state.gold)] = 1.0
+            probabilities[place] = beliefs[place] = certain
+    return ConsensusBatch(states, probabilities, beliefs, humans)
+
+
+def votes_of(images: Sequence[int], model: AnnotatorModel) -> tuple[VoteTable, list[int]]:
+    """The standing votes of images as columns, and how many people cast them on each image."""
+    place = {image_id: number for number, image_id in enumerate(images)}
+    index = {label_class: number for number, label_class in enumerate(model.label_classes)}
+    people: dict[int, set[int]] = defaultdict(set)
+    rows = []
+    for image_id, label_class_id, answer, kind, annotator_id in Vote.objects.filter(
+        image_id__in=images, retraction__isnull=True
+    ).values_list("image_id", "label_class_id", "answer", "kind", "annotator_id"):
+        people[image_id].add(annotator_id)
+        rows.append((place[image_id], index[label_class_id], answer, kind == Vote.Kind.CHOICE))
+    humans = [len(people[image_id]) for image_id in images]
+    if not rows:
+        return VoteTable.empty(), humans
+    image, asked, answer_column, choice = (np.array(column) for column in zip(*rows, strict=True))
+    return VoteTable(image, asked, answer_column, choice), humans
+
+
+def _by_model(states: Sequence[ImageState]) -> list[list[ImageState]]:
+    groups: dict[int, list[ImageState]] = defaultdict(list)
+    for state in states:
+        groups[state.model.id].append(state)
+    return list(groups.values())
+
+
+def _joined(parts: Sequence[ConsensusBatch], states: Sequence[ImageState]) -> ConsensusBatch:
+    """Batches on different Parameters as one, in the order of ``states``."""
+    if len({part.model.label_classes for part in parts}) > 1:
+        raise MixedParameters("these images rest on parameters over different classes")
+    found = {
+        state.image_id: (part.probabilities[place], part.beliefs[place], part.humans[place])
+        for part in parts
+        for place, state in enumerate(part.states)
+    }
+    columns = [found[state.image_id] for state in states]
+    probabilities, beliefs, humans = zip(*columns, strict=True)
+    return ConsensusBatch(states, np.stack(probabilities), np.stack(beliefs), list(humans))

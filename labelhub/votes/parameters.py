@@ -1,0 +1,99 @@
+"""The annotator model in force: Parameters rows as arrays, read once per process."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+import numpy as np
+
+from labelhub.projects.models import LabelClass, Project
+from labelhub.votes import aggregation
+from labelhub.votes.aggregation import Floats
+from labelhub.votes.models import Parameters
+
+
+@dataclass(frozen=True)
+class AnnotatorModel:
+    """One version of the Parameters, ready for arithmetic. Rows never change, so it can be kept."""
+
+    id: int
+    version: int
+    label_classes: tuple[int, ...]  # LabelClass ids in the order of every vector
+    select_rates: Floats  # (K, K)
+    choice_rates: Floats  # (K, K)
+    prior_mix: float
+
+    @property
+    def classes(self) -> int:
+        return len(self.label_classes)
+
+    def index(self, label_class_id: int) -> int:
+        """Place of a class in every vector. Raises ValueError for a class it does not know."""
+        return self.label_classes.index(label_class_id)
+
+    def prior(self, stored: bytes) -> Floats:
+        """(K,) the prior that a Consensus row holds; uniform where it holds none."""
+        if not stored:
+            return np.full(self.classes, 1 / self.classes)
+        prior = np.frombuffer(stored, dtype="<f4").astype(np.float64)
+        mixed: Floats = aggregation.mixed_prior((prior / prior.sum())[None], self.prior_mix)[0]
+        return mixed
+
+
+@lru_cache(maxsize=64)
+def annotator_model(parameters_id: int, _fitted_at: datetime) -> AnnotatorModel:
+    """The model of a Parameters row; the time it was fitted tells rows of two databases apart."""
+    return _as_model(Parameters.objects.get(pk=parameters_id))
+
+
+def _as_model(row: Parameters) -> AnnotatorModel:
+    return AnnotatorModel(
+        id=row.pk,
+        version=row.version,
+        label_classes=tuple(row.label_classes),
+        select_rates=np.array(row.select_rates),
+        choice_rates=np.array(row.choice_rates),
+        prior_mix=row.prior_mix,
+    )
+
+
+def latest_model(*, project: Project) -> AnnotatorModel | None:
+    """The model in force, or None in a project that has not begun."""
+    row = Parameters.objects.filter(project=project).order_by("-version").first()
+    return _as_model(row) if row else None
+
+
+def first_parameters(*, project: Project, now: datetime) -> AnnotatorModel:
+    """The model in force; a project without one gets what an average crowd does."""
+    if model := latest_model(project=project):
+        return model
+    classes = list(
+        LabelClass.objects.filter(project=project).order_by("position").values_list("pk", flat=True)
+    )
+    row, _ = Parameters.objects.get_or_create(
+        project=project,
+        version=1,
+        defaults={
+            "label_classes": classes,
+            "select_rates": aggregation.default_select_rates(len(classes)).tolist(),
+            "choice_rates": aggregation.default_choice_rates(len(classes)).tolist(),
+            "fitted_at": now,
+        },
+    )
+    return _as_model(row)
+
+
+def new_parameters(
+    *, project: Project, select_rates: Floats, choice_rates: Floats, now: datetime
+) -> AnnotatorModel:
+    """Write a fitted version after the one in force, over the same classes."""
+    latest = first_parameters(project=project, now=now)
+    row = Parameters.objects.create(
+        project=project,
+        version=latest.version + 1,
+        label_classes=list(latest.label_classes),
+        select_rates=select_rates.tolist(),
+        choice_rates=choice_rates.tolist(),
+        fitted_at=now,
+    )
+    return _as_model(row)

@@ -1,0 +1,127 @@
+"""Writes of Votes and Consensus. Votes are appended; a Consensus is computed anew from the rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from labelhub.annotators.models import Annotator
+from labelhub.projects.models import Project
+from labelhub.votes import aggregation
+from labelhub.votes.consensus import Basis, ConsensusBatch, compute, standing_states, states_on
+from labelhub.votes.models import Consensus, Retraction, Vote
+from labelhub.votes.parameters import first_parameters
+
+COMPUTED = ["probabilities", "label_class", "confidence", "entropy", "humans", "settled"]
+GIVEN = ["parameters", "model_version", "prior"]
+
+
+@dataclass(frozen=True)
+class NewVote:
+    """One word on one image, before it is a row."""
+
+    image_id: int
+    label_class_id: int
+    answer: bool
+    kind: Vote.Kind = Vote.Kind.YES_NO
+
+
+def record_votes(
+    *,
+    project: Project,
+    annotator: Annotator,
+    votes: Sequence[NewVote],
+    challenge: str,
+    now: datetime,
+) -> ConsensusBatch:
+    """Append the votes and bring the Consensus of their images up to date; one transaction.
+
+    Raises IntegrityError when the annotator has a standing vote on one of these images and classes.
+    """
+    with transaction.atomic():
+        Vote.objects.bulk_create(
+            Vote(
+                project=project,
+                annotator=annotator,
+                image_id=vote.image_id,
+                label_class_id=vote.label_class_id,
+                kind=vote.kind,
+                answer=vote.answer,
+                challenge=challenge,
+                cast_at=now,
+            )
+            for vote in votes
+        )
+        return refresh_consensus(images=[vote.image_id for vote in votes], now=now)
+
+
+def retract_votes(
+    *, votes: Iterable[Vote], reason: str, retracted_by_id: int | None, now: datetime
+) -> list[int]:
+    """Take votes back by appending rows; the Consensus forgets them. Gives the images touched."""
+    with transaction.atomic():
+        standing = [vote for vote in votes if not Retraction.objects.filter(vote=vote).exists()]
+        Retraction.objects.bulk_create(
+            Retraction(vote=vote, reason=reason, retracted_by_id=retracted_by_id, retracted_at=now)
+            for vote in standing
+        )
+        images = sorted({vote.image_id for vote in standing})
+        if images:
+            refresh_consensus(images=images, now=now)
+    return images
+
+
+def start_consensus(*, project: Project, images: Sequence[int], now: datetime) -> ConsensusBatch:
+    """The first Consensus of new images: a uniform prior, or their Gold."""
+    basis = Basis(first_parameters(project=project, now=now), None, {})
+    return refresh_consensus(images=images, now=now, basis=basis)
+
+
+def refresh_consensus(
+    *, images: Sequence[int], now: datetime, basis: Basis | None = None
+) -> ConsensusBatch:
+    """Compute the Consensus of images of one project anew from the vote rows, and write it.
+
+    With ``basis`` the rows change what they rest on; without, each keeps its prior and parameters
+    (three queries). Votes are read inside the transaction, after the rows are locked.
+    """
+    ordered = sorted(set(images))
+    with transaction.atomic():
+        states = standing_states(ordered) if basis is None else states_on(basis, ordered)
+        batch = compute(states)
+        _write(batch, now=now, fields=COMPUTED if basis is None else COMPUTED + GIVEN)
+    return batch
+
+
+def _write(batch: ConsensusBatch, *, now: datetime, fields: Sequence[str]) -> None:
+    """Upsert the Consensus rows of a batch."""
+    entropies = aggregation.entropy(batch.probabilities)
+    best = batch.probabilities.argmax(axis=1)
+    rows = []
+    for place, state in enumerate(batch.states):
+        p = batch.probabilities[place]
+        confidence, humans = float(p[best[place]]), batch.humans[place]
+        enough = confidence >= state.threshold and humans >= state.min_humans
+        rows.append(
+            Consensus(
+                image_id=state.image_id,
+                project_id=state.project_id,
+                parameters_id=state.model.id,
+                model_version=state.model_version,
+                prior=state.prior,
+                probabilities=p.astype("<f8").tobytes(),
+                label_class_id=state.model.label_classes[best[place]],
+                confidence=confidence,
+                entropy=float(entropies[place]),
+                humans=humans,
+                settled=state.gold is not None or enough,
+                updated_at=now,
+            )
+        )
+    Consensus.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["image"],
+        update_fields=[*fields, "updated_at"],
+    )
