@@ -68,7 +68,8 @@ def compose(
     wanted = pool.open[label_class_id]
     take(wanted, size - len(tiles) - random_tiles, Tile.Reason.UNCERTAIN)
     take(pool.random, size - len(tiles), Tile.Reason.RANDOM)
-    take(wanted, size - len(tiles), Tile.Reason.UNCERTAIN)
+    for places in (wanted, *pool.open.values()):  # near the end of a project, whatever is left
+        take(places, size - len(tiles), Tile.Reason.UNCERTAIN)
     if not any(tile.reason != Tile.Reason.GOLD for tile in tiles.values()):
         return None
     _make_room_for_no(tiles, pool, label_class_id)
