@@ -1,0 +1,79 @@
+"""Do the probabilities mean what they say? Temperature scaling, and two ways to measure it."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+COLDEST, HOTTEST = 0.05, 20.0
+PRIOR_STRENGTH = 4.0
+SMALLEST = 1e-12
+
+
+def fit_temperature(
+    logits: npt.NDArray[Any], targets: npt.NDArray[Any], weights: npt.NDArray[Any]
+) -> float:
+    """The T in [0.05, 20] for which softmax(logits / T) fits held-out targets best.
+
+    logits and targets (n, K), weights (n,). Minimises the weighted cross-entropy (Guo et al.
+    2017, "On Calibration of Modern Neural Networks") plus a penalty that pulls log T to 0 with
+    the strength of four images, so that a handful of rows cannot claim certainty. Without
+    rows, or with all weights zero, T is 1. Only the ratios of the weights matter. Raises
+    ValueError for shapes that do not agree, negative weights, or numbers that are not finite.
+    """
+    if logits.shape != targets.shape or weights.shape != logits.shape[:1]:
+        raise ValueError(f"shapes differ: {logits.shape}, {targets.shape}, {weights.shape}")
+    if not all(np.isfinite(array).all() for array in (logits, targets, weights)):
+        raise ValueError("logits, targets or weights hold NaN or infinity")
+    if (weights < 0).any():
+        raise ValueError("weights hold negative numbers")
+    if not weights.any():
+        return 1.0
+    used = weights > 0
+    share = weights[used].astype(np.float64) / weights[used].sum(dtype=np.float64)
+    rows = 1.0 / np.square(share).sum()  # Kish's effective number of rows
+    z, t = logits[used].astype(np.float64), targets[used].astype(np.float64)
+    z = z - z.max(axis=1, keepdims=True)
+
+    def cost(log_temperature: float) -> float:
+        scaled = z / np.exp(log_temperature)
+        misfit = np.log(np.exp(scaled).sum(axis=1)) * t.sum(axis=1) - (t * scaled).sum(axis=1)
+        return float(rows * (share @ misfit) + PRIOR_STRENGTH / 2 * log_temperature**2)
+
+    grid = np.linspace(np.log(COLDEST), np.log(HOTTEST), 25)
+    best = int(np.argmin([cost(point) for point in grid]))
+    low, high = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
+    while high - low > 1e-4:  # ternary search: the cost has one valley between these points
+        first, second = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (low, second) if cost(first) <= cost(second) else (first, high)
+    return float(np.clip(np.exp((low + high) / 2), COLDEST, HOTTEST))
+
+
+def expected_calibration_error(
+    probabilities: npt.NDArray[Any], labels: npt.NDArray[Any], bins: int = 15
+) -> float:
+    """Mean distance between confidence and accuracy over equal bins, weighted by their rows.
+
+    probabilities (n, K), labels (n,) class indices; 0 is perfect (Naeini, Cooper, Hauskrecht
+    2015). Raises ValueError without rows.
+    """
+    _require_rows(probabilities, labels)
+    confidence = probabilities.max(axis=1).astype(np.float64)  # (images,)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = np.bincount(place, weights=right - confidence, minlength=bins)  # sums per bin
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def negative_log_likelihood(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
+    """Mean of -log p(label) in nats, p at least 1e-12. Raises ValueError without rows."""
+    _require_rows(probabilities, labels)
+    given = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(np.maximum(given, SMALLEST)).mean())
+
+
+def _require_rows(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
+        raise ValueError(f"shapes do not agree: {probabilities.shape}, {labels.shape}")
+    if not len(labels):
+        raise ValueError("there are no rows to measure")

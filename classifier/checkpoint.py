@@ -1,0 +1,111 @@
+"""The served file: safetensors with config and card inside, named by its SHA-256."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from classifier.atomic import replace_file
+from classifier.config import TrainConfig
+from classifier.model import build
+
+FORMAT = "labelhub-classifier-1"
+LENGTH_BYTES = 8  # safetensors: little-endian length of the JSON header, the header, the tensors
+
+
+class BadCheckpoint(ValueError):
+    """The file is not a network that may be served; the message says why."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A network in evaluation mode on the CPU, what it is, and the hash of its file."""
+
+    network: nn.Module
+    config: TrainConfig
+    card: dict[str, Any]
+    sha256: str
+
+
+def save(path: Path, network: nn.Module, config: TrainConfig, card: dict[str, Any]) -> str:
+    """Write the network in one step, old file or new, and return the file's SHA-256 (hex).
+
+    ``card`` is free JSON (class names, temperature, scores). Raises ValueError or TypeError when
+    it is not JSON, OSError when the disk refuses; the old file then stands.
+    """
+    metadata = {
+        "format": FORMAT,
+        "config": json.dumps(config.to_dict(), sort_keys=True, allow_nan=False),
+        "card": json.dumps(card, sort_keys=True, allow_nan=False),
+    }
+    tensors = {name: one.cpu().contiguous() for name, one in network.state_dict().items()}
+    data = safetensors.torch.save(tensors, metadata)
+    replace_file(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def load(path: Path, *, expected_sha256: str | None = None) -> LoadedModel:
+    """Read a file that ``save`` wrote; nothing in it is ever executed.
+
+    The very bytes that were hashed are the ones used. Raises OSError when the file cannot be
+    read and BadCheckpoint when it is not the expected one, cut short, no safetensors file, of
+    an unknown recipe, of tensors that do not fit the recipe, or holds NaN or infinity.
+    """
+    data = path.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    if expected_sha256 is not None and sha256 != expected_sha256.lower():
+        raise BadCheckpoint(f"{path}: its SHA-256 is {sha256}, expected {expected_sha256}")
+    try:
+        tensors = safetensors.torch.load(data)
+    except (SafetensorError, KeyError) as error:
+        raise BadCheckpoint(f"{path}: no whole safetensors file ({error})") from error
+    config, card = _described(path, _metadata(data))
+    return LoadedModel(_network(path, config, tensors), config, card, sha256)
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The header's metadata; only for bytes that safetensors has accepted."""
+    end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
+    metadata: dict[str, str] = json.loads(data[LENGTH_BYTES:end]).get("__metadata__", {})
+    return metadata
+
+
+def _described(path: Path, metadata: dict[str, str]) -> tuple[TrainConfig, dict[str, Any]]:
+    if metadata.get("format") != FORMAT:
+        raise BadCheckpoint(f"{path}: its format is {metadata.get('format')!r}, not {FORMAT!r}")
+    try:
+        config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
+        if not isinstance(config, dict) or not isinstance(card, dict):
+            raise BadCheckpoint(f"{path}: its config or card is no JSON object")
+        return TrainConfig.from_dict(config), card
+    except KeyError as error:
+        raise BadCheckpoint(f"{path}: it carries no {error.args[0]}") from error
+    except (ValueError, TypeError) as error:
+        raise BadCheckpoint(f"{path}: its config is wrong: {error}") from error
+
+
+def _network(path: Path, config: TrainConfig, tensors: dict[str, Tensor]) -> nn.Module:
+    try:
+        with torch.device("meta"):  # shapes without memory: a lying config allocates nothing
+            network = build(config)
+    except (ValueError, RuntimeError) as error:
+        raise BadCheckpoint(f"{path}: {error}") from error
+    expected = network.state_dict()
+    strangers = sorted(expected.keys() ^ tensors.keys())
+    if strangers:
+        raise BadCheckpoint(f"{path}: tensor {strangers[0]!r} does not fit the recipe")
+    for name, tensor in tensors.items():
+        wanted = expected[name]
+        if tensor.shape != wanted.shape or tensor.dtype != wanted.dtype:
+            found, needed = tuple(tensor.shape), tuple(wanted.shape)
+            raise BadCheckpoint(f"{path}: tensor {name!r} is {found}, the recipe needs {needed}")
+        if not torch.isfinite(tensor).all():
+            raise BadCheckpoint(f"{path}: tensor {name!r} holds NaN or infinity")
+    network.load_state_dict(tensors, assign=True)
+    return network.eval()

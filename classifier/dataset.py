@@ -1,0 +1,189 @@
+"""Pixels on disk, ready for the network: memory-mapped uint8 shards, read without decoding."""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from classifier.atomic import replace_file, sync_folder
+
+SHARD_IMAGES = 4096
+NEUTRAL = 128
+RECORD = np.dtype([("id", "<i8"), ("check", "<u8")])
+
+
+class ShardStore:
+    """Images of one size by id, written once, in files of 4,096.
+
+    ``shard-00000.u8`` … hold rows of (H, W, C) bytes; ``ids.bin`` declares row by row whose they
+    are, with a check per record, and is written only after the pixels are safe on disk. What a
+    crash left behind the last whole record is ignored, and overwritten by the next append.
+
+    Any number of processes may read while one appends: a reader sees the rows that were declared
+    when it opened the store, and looks again when asked for an id it does not know or by
+    ``refresh``. A second writer waits for the first (flock on ``lock``; a dead process's lock is
+    released by the kernel).
+    """
+
+    def __init__(self, folder: Path, image_size: int, channels: int) -> None:
+        """Open or make the store. Raises ValueError when it holds images of another shape."""
+        self.folder = folder
+        self.shape = (image_size, image_size, channels)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._maps: dict[int, npt.NDArray[np.uint8]] = {}
+        described = folder / "shape"
+        wanted = "x".join(str(side) for side in self.shape)
+        with self._writing():
+            if not described.exists():
+                replace_file(described, wanted.encode())
+        found = described.read_text()
+        if found != wanted:
+            raise ValueError(f"{folder} holds images of {found}, not {wanted}")
+        self.refresh()
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """The ids (n,) in row order."""
+        return self._ids
+
+    def refresh(self) -> None:
+        """See what other processes have appended since."""
+        path = self.folder / "ids.bin"
+        data = path.read_bytes() if path.exists() else b""
+        records = np.frombuffer(data, RECORD, len(data) // RECORD.itemsize)
+        whole = records["check"] == _checks(records["id"])
+        count = len(records) if whole.all() else int(whole.argmin())
+        self._ids: npt.NDArray[np.int64] = records["id"][:count].astype(np.int64)
+        self._sorted = np.argsort(self._ids, kind="stable")
+
+    def append(self, ids: Sequence[int], images: npt.NDArray[np.uint8]) -> int:
+        """Store images (n, H, W, C) under their ids; durable on return.
+
+        An id that is there already keeps its picture, so a repeated call changes nothing.
+        Returns how many were new. Raises ValueError for arrays of the wrong shape or type, OSError
+        when the disk refuses; nothing of this call is then declared.
+        """
+        if images.dtype != np.uint8 or images.shape != (len(ids), *self.shape):
+            expected = (len(ids), *self.shape)
+            raise ValueError(f"images must be {expected} uint8, not {images.shape} {images.dtype}")
+        with self._writing():
+            self.refresh()
+            unique, first = np.unique(np.asarray(ids, dtype=np.int64), return_index=True)
+            new = np.sort(first[~np.isin(unique, self._ids)])  # first places, in the given order
+            if len(new):
+                self._write_pixels(len(self._ids), images[new])
+                self._declare(len(self._ids), np.asarray(ids, dtype=np.int64)[new])
+                self.refresh()
+            return len(new)
+
+    def rows_for(self, ids: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The rows (n,) of these ids, in their order. Raises KeyError naming missing ids."""
+        wanted = np.asarray(ids, dtype=np.int64)
+        if not np.isin(wanted, self._ids).all():
+            self.refresh()
+        missing = wanted[~np.isin(wanted, self._ids)]
+        if len(missing):
+            named = ", ".join(str(one) for one in missing[:10])
+            more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+            raise KeyError(f"{self.folder} has no image {named}{more}")
+        places = np.searchsorted(self._ids, wanted, sorter=self._sorted)
+        return np.asarray(self._sorted[places], dtype=np.int64)
+
+    def read(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        """Copy images (n, H, W, C) of these rows, reading only their pages of the files.
+
+        Raises IndexError for a row that is not declared.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self._ids):
+            raise IndexError(f"rows must lie in 0..{len(self._ids) - 1}")
+        images = np.empty((len(rows), *self.shape), dtype=np.uint8)
+        shards = rows // SHARD_IMAGES
+        for shard in np.unique(shards):
+            here = np.flatnonzero(shards == shard)
+            images[here] = self._map(int(shard))[rows[here] % SHARD_IMAGES]
+        return images
+
+    def _map(self, shard: int) -> npt.NDArray[np.uint8]:
+        if shard not in self._maps:
+            shape = (SHARD_IMAGES, *self.shape)
+            self._maps[shard] = np.memmap(self._path(shard), np.uint8, mode="r", shape=shape)
+        return self._maps[shard]
+
+    def _path(self, shard: int) -> Path:
+        return self.folder / f"shard-{shard:05d}.u8"
+
+    def _write_pixels(self, row: int, images: npt.NDArray[np.uint8]) -> None:
+        size = int(np.prod(self.shape))
+        while len(images):
+            shard, place = divmod(row, SHARD_IMAGES)
+            part, images = np.split(images, [SHARD_IMAGES - place])
+            # Full length from the start, with a hole: a reader's map never has to grow.
+            _write_at(self._path(shard), place * size, part.tobytes(), SHARD_IMAGES * size)
+            row += len(part)
+        sync_folder(self.folder)
+
+    def _declare(self, row: int, ids: npt.NDArray[np.int64]) -> None:
+        records = np.zeros(len(ids), RECORD)
+        records["id"], records["check"] = ids, _checks(ids)
+        data = records.tobytes()
+        start = row * RECORD.itemsize
+        _write_at(self.folder / "ids.bin", start, data, start + len(data))
+        sync_folder(self.folder)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _write_at(path: Path, offset: int, data: bytes, length: int) -> None:
+    """Write durably at an offset and leave the file ``length`` bytes long."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    with os.fdopen(handle, "r+b") as stream:
+        stream.truncate(length)
+        stream.seek(offset)
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _checks(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """A scrambled number per id (n,), never that of zeroed disk space (splitmix64, Steele 2014)."""
+    mixed = ids.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)), dtype=np.uint64)
+
+
+def prepare_image(image: Image.Image, image_size: int, channels: int) -> npt.NDArray[np.uint8]:
+    """The whole picture as (H, W, C) uint8: fitted with its aspect kept, grey where it is short.
+
+    Turned upright by its EXIF, transparency over grey, 16-bit grey brought down to 8 bits.
+    Raises OSError when the file behind the picture is broken, ValueError for other channels.
+    """
+    if channels not in (1, 3):
+        raise ValueError(f"channels must be 1 or 3, not {channels}")
+    if image.mode.startswith("I"):
+        image = Image.fromarray((np.asarray(image) // 256).clip(0, 255).astype(np.uint8))
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, (NEUTRAL, NEUTRAL, NEUTRAL, 255))
+        image = Image.alpha_composite(ground, layer)
+    mode = "L" if channels == 1 else "RGB"
+    fitted = ImageOps.contain(
+        image.convert(mode), (image_size, image_size), Image.Resampling.LANCZOS
+    )
+    colour = NEUTRAL if channels == 1 else (NEUTRAL,) * 3
+    canvas = Image.new(mode, (image_size, image_size), colour)
+    spare = (image_size - fitted.width, image_size - fitted.height)
+    canvas.paste(fitted, (spare[0] // 2, spare[1] // 2))
+    return np.asarray(canvas, dtype=np.uint8).reshape(image_size, image_size, channels)

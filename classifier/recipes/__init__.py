@@ -1,0 +1,1 @@
+"""One file per network architecture; ``classifier.model.RECIPES`` lists them."""
