@@ -4,6 +4,15 @@ Nothing here imports a task. ``tests/architecture`` checks that every name is re
 worker that consumes its queue.
 """
 
+import logging
+from functools import partial
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
 DEFAULT_QUEUE = "default"
 TRAINING_QUEUE = "training"
 RANKING_QUEUE = "ranking"
@@ -20,3 +29,18 @@ QUEUE_OF = {
     TRAIN_ROUND: {"queue": TRAINING_QUEUE},
     RANK_SHARD: {"queue": RANKING_QUEUE},
 }
+
+
+def after_commit(task: str, **arguments: int) -> None:
+    """Send a task by name once the rows it works on are committed."""
+    transaction.on_commit(partial(_send, task, arguments), robust=True)
+
+
+def _send(task: str, arguments: dict[str, int]) -> None:
+    """A broker that is down loses a hint, never the work: the sweeper finds the rows."""
+    try:
+        current_app.send_task(task, kwargs=arguments, retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning(
+            "broker unreachable, %s %s waits for the sweeper: %s", task, arguments, error
+        )

@@ -1,0 +1,53 @@
+"""Reads of Rounds, for the scheduler, the workers and the pages."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Max, Q
+
+from labelhub.projects.models import Image, Project
+from labelhub.rounds.models import ModelVersion, Round
+from labelhub.votes.models import Vote
+
+
+def latest_round(*, project: Project) -> Round | None:
+    """The Round opened last, whatever became of it."""
+    return Round.objects.filter(project=project).order_by("-number").first()
+
+
+def serving_version(*, project: Project) -> ModelVersion | None:
+    """The ModelVersion that serves the project."""
+    return ModelVersion.objects.filter(project=project, serving=True).first()
+
+
+def trainable_images(*, project: Project) -> int:
+    """How many images outside the holdout have Gold or a vote."""
+    return Image.objects.filter(
+        Q(gold__isnull=False) | Q(consensus__humans__gt=0),
+        project=project,
+        holdout=False,
+        status=Image.Status.ACTIVE,
+    ).count()
+
+
+def images_with_news(*, project: Project) -> int:
+    """Images whose votes no snapshot has seen."""
+    seen = Round.objects.filter(project=project).exclude(state=Round.State.FAILED)
+    last_vote = seen.aggregate(last=Max("last_vote"))["last"] or 0
+    fresh = Vote.objects.filter(project=project, id__gt=last_vote)
+    return int(fresh.aggregate(images=Count("image", distinct=True))["images"])
+
+
+def round_is_due(*, project: Project, now: datetime) -> bool:
+    """The schedule: every T minutes if at least M images have new votes; at the latest after H
+    hours if any has. A project that never had a Round starts as soon as there is enough."""
+    last = latest_round(project=project)
+    if last is not None and last.is_open:
+        return False
+    news = images_with_news(project=project)
+    if last is None:
+        return news >= project.retrain_min_labels
+    waited = now - last.opened_at
+    if waited >= timedelta(hours=project.retrain_at_latest_hours):
+        return news > 0
+    rested = waited >= timedelta(minutes=project.retrain_every_minutes)
+    return rested and news >= project.retrain_min_labels

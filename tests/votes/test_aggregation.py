@@ -1,0 +1,129 @@
+"""The arithmetic of the consensus: properties that hold for any votes."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labelhub.votes import aggregation
+from labelhub.votes.aggregation import VoteTable
+
+CLASSES = 4
+votes_of_one_image = st.lists(
+    st.tuples(st.integers(0, CLASSES - 1), st.booleans(), st.booleans()), max_size=30
+)
+
+
+def table(votes: list[tuple[int, bool, bool]]) -> VoteTable:
+    if not votes:
+        return VoteTable.empty()
+    asked, answer, choice = (np.array(column) for column in zip(*votes, strict=True))
+    return VoteTable(np.zeros(len(votes), dtype=np.int64), asked, answer | choice, choice)
+
+
+def consensus(votes: list[tuple[int, bool, bool]], prior: np.ndarray | None = None) -> np.ndarray:
+    uniform = np.full((1, CLASSES), 1 / CLASSES)
+    return aggregation.posterior(
+        uniform if prior is None else prior[None],
+        table(votes),
+        select_rates=aggregation.default_select_rates(CLASSES),
+        choice_rates=aggregation.default_choice_rates(CLASSES),
+    )[0]
+
+
+@given(votes_of_one_image, st.randoms(use_true_random=False))
+def test_the_order_of_votes_does_not_matter(votes, random) -> None:
+    shuffled = list(votes)
+    random.shuffle(shuffled)
+    assert consensus(shuffled) == pytest.approx(consensus(votes), abs=1e-9)
+
+
+@given(votes_of_one_image)
+def test_a_consensus_is_a_distribution_and_never_certain(votes) -> None:
+    p = consensus(votes)
+    assert p.sum() == pytest.approx(1)
+    assert np.isfinite(p).all()
+    assert p.min() >= 0
+    assert p.max() < 1 or len(votes) > 5
+
+
+@given(votes_of_one_image, st.permutations(range(CLASSES)))
+def test_relabelling_the_classes_permutes_the_result(votes, order) -> None:
+    renamed = [(order[asked], answer, choice) for asked, answer, choice in votes]
+    assert consensus(renamed)[list(order)] == pytest.approx(consensus(votes), abs=1e-9)
+
+
+@given(votes_of_one_image, st.integers(0, CLASSES - 1))
+def test_one_vote_more_is_one_addition(votes, asked) -> None:
+    before = consensus(votes)
+    at_once = consensus([*votes, (asked, True, False)])
+    one_more = consensus([(asked, True, False)], prior=np.maximum(before, 1e-300))
+    assert one_more == pytest.approx(at_once, abs=1e-6)
+
+
+def test_no_votes_leave_the_prior_as_it_was() -> None:
+    prior = np.array([0.7, 0.1, 0.1, 0.1])
+    assert consensus([], prior) == pytest.approx(prior)
+
+
+def test_a_yes_says_more_than_a_no() -> None:
+    uniform = consensus([])
+    moved_by_yes = np.abs(consensus([(0, True, False)]) - uniform).sum()
+    moved_by_no = np.abs(consensus([(0, False, False)]) - uniform).sum()
+    assert moved_by_yes > 3 * moved_by_no
+
+
+def test_a_mixed_prior_makes_no_class_impossible() -> None:
+    sure = np.array([[1.0, 0.0, 0.0, 0.0]])
+    assert aggregation.mixed_prior(sure, 0.004).min() == pytest.approx(0.001)
+
+
+def test_five_hundred_votes_give_numbers_not_nan() -> None:
+    p = consensus([(0, True, False)] * 250 + [(1, True, False)] * 250)
+    assert np.isfinite(p).all()
+    assert p.sum() == pytest.approx(1)
+
+
+def test_entropy_is_zero_for_certainty_and_log_k_for_ignorance() -> None:
+    p = np.array([[1.0, 0, 0, 0], [0.25] * 4])
+    assert aggregation.entropy(p) == pytest.approx([0, np.log(4)])
+
+
+def test_asking_about_a_probable_class_tells_more_than_about_an_improbable_one() -> None:
+    gain = aggregation.information_gain(
+        np.array([[0.5, 0.3, 0.15, 0.05]]), aggregation.default_select_rates(CLASSES)
+    )[0]
+    assert list(np.argsort(-gain)) == [0, 1, 2, 3]
+    assert (gain >= 0).all()
+
+
+def test_asking_about_a_certain_image_tells_next_to_nothing() -> None:
+    sure = np.array([[0.999, 0.0005, 0.0003, 0.0002]])
+    assert (
+        aggregation.information_gain(sure, aggregation.default_select_rates(CLASSES)).max() < 0.01
+    )
+
+
+def test_rates_fitted_on_much_gold_find_the_crowds_own() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, CLASSES, 4000)
+    asked = rng.integers(0, CLASSES, 4000)
+    answer = rng.random(4000) < np.where(true == asked, 0.6, 0.1)
+    votes = VoteTable(np.arange(4000), asked, answer, np.zeros(4000, dtype=bool))
+    rates = aggregation.fit_select_rates(np.eye(CLASSES)[true], votes)
+    off = ~np.eye(CLASSES, dtype=bool)
+    assert np.diag(rates) == pytest.approx(np.full(CLASSES, 0.6), abs=0.06)
+    assert rates[off] == pytest.approx(np.full(off.sum(), 0.1), abs=0.06)
+
+
+def test_rates_fitted_on_nothing_are_those_of_an_average_crowd() -> None:
+    rates = aggregation.fit_select_rates(np.zeros((0, CLASSES)), VoteTable.empty())
+    assert rates == pytest.approx(aggregation.default_select_rates(CLASSES))
+
+
+def test_one_image_weighs_by_what_its_votes_say() -> None:
+    p = np.array([[0.25] * 4, [1.0, 0, 0, 0], [0.7, 0.1, 0.1, 0.1]])
+    weights = aggregation.information_of_votes(p)
+    assert weights[0] == pytest.approx(0)
+    assert weights[1] == pytest.approx(1)
+    assert 0 < weights[2] < 1

@@ -1,0 +1,134 @@
+"""Votes in the database, and the Consensus that is computed from them."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.db import IntegrityError, transaction
+
+from labelhub.projects.models import Image, LabelClass, Project
+from labelhub.votes.consensus import Basis
+from labelhub.votes.models import Consensus, Vote
+from labelhub.votes.parameters import first_parameters, new_parameters
+from labelhub.votes.services import NewVote, record_votes, refresh_consensus, retract_votes
+from tests.factories import NOON, shapes_project, visitor
+
+pytestmark = pytest.mark.django_db
+
+
+def ask(
+    project: Project, image: Image, key: str, *, answer: bool, kind: Vote.Kind = Vote.Kind.YES_NO
+) -> None:
+    label_class = LabelClass.objects.get(project=project, key=key)
+    record_votes(
+        project=project,
+        annotator=visitor(project),
+        votes=[NewVote(image.pk, label_class.pk, answer, kind)],
+        challenge="c",
+        now=NOON,
+    )
+
+
+def probabilities(image: Image) -> np.ndarray:
+    return np.frombuffer(Consensus.objects.get(image=image).probabilities, dtype="<f8")
+
+
+@pytest.fixture
+def project() -> Project:
+    return shapes_project(images=12, gold_per_class=1)
+
+
+@pytest.fixture
+def image(project: Project) -> Image:
+    return project.images.filter(gold__isnull=True).first()
+
+
+def test_two_people_who_agree_settle_an_image(project: Project, image: Image) -> None:
+    ask(project, image, "circle", answer=True)
+    assert not Consensus.objects.get(image=image).settled
+    ask(project, image, "circle", answer=True)
+    consensus = Consensus.objects.get(image=image)
+    assert consensus.settled
+    assert consensus.label_class.key == "circle"
+    assert consensus.humans == 2
+
+
+def test_a_consensus_computed_anew_equals_the_stored_one(project: Project, image: Image) -> None:
+    for answer in (True, False, True):
+        ask(project, image, "cross", answer=answer)
+    ask(project, image, "circle", answer=True, kind=Vote.Kind.CHOICE)
+    stored = probabilities(image)
+    refresh_consensus(images=[image.pk], now=NOON)
+    assert probabilities(image) == pytest.approx(stored, abs=1e-12)
+
+
+def test_gold_is_certain_whatever_people_say(project: Project) -> None:
+    gold = project.images.filter(gold__label_class__key="circle").first()
+    for _ in range(5):
+        ask(project, gold, "cross", answer=True)
+    consensus = Consensus.objects.get(image=gold)
+    assert consensus.label_class.key == "circle"
+    assert consensus.confidence == 1
+    assert consensus.humans == 5
+
+
+def test_a_vote_cannot_be_cast_twice(project: Project, image: Image) -> None:
+    ada = visitor(project)
+    circle = project.label_classes.get(key="circle")
+    once = [NewVote(image.pk, circle.pk, answer=True)]
+    record_votes(project=project, annotator=ada, votes=once, challenge="a", now=NOON)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        record_votes(project=project, annotator=ada, votes=once, challenge="b", now=NOON)
+    assert Vote.objects.count() == 1
+
+
+def test_a_retracted_vote_stays_readable_and_counts_no_more(project: Project, image: Image) -> None:
+    before = probabilities(image)
+    ask(project, image, "circle", answer=True)
+    vote = Vote.objects.get(image=image)
+    assert retract_votes(votes=[vote], reason="slip", retracted_by_id=None, now=NOON) == [image.pk]
+    assert probabilities(image) == pytest.approx(before)
+    assert Vote.objects.get(image=image).answer
+    assert Consensus.objects.get(image=image).humans == 0
+    assert retract_votes(votes=[vote], reason="again", retracted_by_id=None, now=NOON) == []
+
+
+def test_the_network_speaks_through_the_prior(project: Project, image: Image) -> None:
+    model = first_parameters(project=project, now=NOON)
+    prior = np.array([0.05, 0.9, 0.04, 0.01], dtype="<f4")
+    basis = Basis(model, 7, {image.pk: prior.tobytes()})
+    refresh_consensus(images=[image.pk], now=NOON, basis=basis)
+    consensus = Consensus.objects.get(image=image)
+    assert consensus.label_class.key == "cross"
+    assert consensus.model_version == 7
+    assert not consensus.settled  # nobody has voted
+
+
+def test_the_holdouts_truth_never_hears_the_network(project: Project, image: Image) -> None:
+    Image.objects.filter(pk=image.pk).update(holdout=True)
+    prior = np.array([0.05, 0.9, 0.04, 0.01], dtype="<f4")
+    basis = Basis(first_parameters(project=project, now=NOON), 7, {image.pk: prior.tobytes()})
+    batch = refresh_consensus(images=[image.pk], now=NOON, basis=basis)
+    assert probabilities(image) == pytest.approx(np.full(4, 0.25))
+    assert batch.beliefs[0].argmax() == 1  # but the question may be chosen by it
+
+
+def test_images_on_different_parameters_are_each_counted_by_their_own(project: Project) -> None:
+    first, second = project.images.filter(gold__isnull=True)[:2]
+    later = new_parameters(
+        project=project,
+        select_rates=np.full((4, 4), 0.1) + 0.4 * np.eye(4),
+        choice_rates=np.full((4, 4), 0.25),
+        now=NOON + timedelta(hours=1),
+    )
+    refresh_consensus(images=[second.pk], now=NOON, basis=Basis(later, None, {}))
+    circle = project.label_classes.get(key="circle")
+    record_votes(
+        project=project,
+        annotator=visitor(project),
+        votes=[NewVote(first.pk, circle.pk, True), NewVote(second.pk, circle.pk, True)],
+        challenge="c",
+        now=NOON,
+    )
+    assert probabilities(first)[0] == pytest.approx(0.9 / (0.9 + 3 * 0.02), abs=1e-6)
+    assert probabilities(second)[0] == pytest.approx(0.5 / (0.5 + 3 * 0.1), abs=1e-6)

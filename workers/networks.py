@@ -1,0 +1,62 @@
+"""The networks of a Round: trained, kept as they finish, published by hash, loaded once."""
+
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from classifier import checkpoint
+from classifier.atomic import sync_folder
+from classifier.config import TrainConfig
+from classifier.train import Progress, train
+from labelhub.projects.models import Project
+from workers.places import model_folder
+
+
+def trained(
+    *,
+    config: TrainConfig,
+    images: NDArray[np.uint8],
+    targets: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    path: Path,
+    card: dict[str, object],
+    on_progress: Callable[[Progress], None],
+) -> checkpoint.LoadedModel:
+    """A network for these labels; one that an interrupted run has finished is taken as it is.
+
+    images (n, H, W, C), targets (n, K), weights (n,).
+    """
+    if not path.is_file():
+        network = train(
+            config,
+            images,
+            targets,
+            weights,
+            on_progress=on_progress,
+            checkpoint=path.with_suffix(".unfinished"),
+        )
+        checkpoint.save(path, network, config, card)
+    return checkpoint.load(path)
+
+
+def publish_file(*, project: Project, path: Path, sha256: str) -> None:
+    """Put a finished network among the project's models, named by its hash."""
+    target = model_folder(project) / f"{sha256}.safetensors"
+    if not target.exists():
+        os.link(path, target)
+        sync_folder(target.parent)
+
+
+def load_network(*, project: Project, sha256: str) -> nn.Module:
+    """A published network; its file must match its hash. Raises checkpoint.BadCheckpoint."""
+    return _load(model_folder(project) / f"{sha256}.safetensors", sha256)
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, sha256: str) -> nn.Module:
+    return checkpoint.load(path, expected_sha256=sha256).network

@@ -1,0 +1,51 @@
+"""The promotion gate: may a new network serve? A reason in words either way. Arrays only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MARGIN = 0.02  # a version may be worse than the one serving by this much accuracy, not more
+ABOVE_CHANCE = 1.5  # times the accuracy of guessing that a first version must reach
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``promote`` or not, and why, in a sentence that stands on a page."""
+
+    promote: bool
+    reason: str
+
+
+def decide(
+    *,
+    new: NDArray[np.floating],
+    old: NDArray[np.floating] | None,
+    labels: NDArray[np.integer],
+    measured_on: str,
+) -> Verdict:
+    """Compare on the same n images: ``new`` and ``old`` are (n, K) probabilities, ``labels`` (n,).
+
+    ``old`` is None when no version serves yet. ``measured_on`` names the images in the reason.
+    """
+    if not np.isfinite(new).all():
+        return Verdict(promote=False, reason="the network's probabilities are not numbers")
+    if not len(labels):
+        return Verdict(promote=False, reason=f"there are no {measured_on} to measure it on")
+    accuracy = float((new.argmax(axis=1) == labels).mean())
+    shown = f"right on {accuracy:.1%} of {len(labels)} {measured_on}"
+    least = ABOVE_CHANCE / new.shape[1]
+    if accuracy < least:
+        return Verdict(promote=False, reason=f"{shown}: hardly better than guessing")
+    if old is None:
+        return Verdict(promote=True, reason=f"{shown}; the first version in service")
+    before = float((old.argmax(axis=1) == labels).mean())
+    difference = f"{abs(accuracy - before):.1%}"
+    if accuracy < before - MARGIN:
+        return Verdict(
+            promote=False,
+            reason=f"{shown}: {difference} below the version in service, which is more than the "
+            f"{MARGIN:.0%} that chance may cost",
+        )
+    direction = "above" if accuracy >= before else "below"
+    return Verdict(promote=True, reason=f"{shown}: {difference} {direction} the version before")

@@ -1,0 +1,156 @@
+"""Ranks images: predictions in bulk, then consensus and queues, shard by shard.
+
+A shard can be repeated: every write replaces what the same version wrote before.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from django.db import transaction
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from classifier.dataset import ShardStore
+from classifier.predict import logits, probabilities
+from classifier.uncertainty import entropy
+from labelhub.projects.models import Image, Project
+from labelhub.rounds.models import ModelVersion, Prediction, RankingShard
+from labelhub.rounds.queueing import requeue
+from labelhub.rounds.services import finish_shard
+from labelhub.votes.consensus import Basis
+from labelhub.votes.parameters import first_parameters
+from labelhub.votes.services import refresh_consensus
+from workers.datasets import fill_shards
+from workers.networks import load_network
+
+logger = logging.getLogger(__name__)
+SHARD_IMAGES = 4096
+WRITE_IMAGES = 100  # a transaction of a few dozen milliseconds: answers come in between
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """n images as one ModelVersion sees them; K classes."""
+
+    images: NDArray[np.int64]  # (n,)
+    served: NDArray[np.float32]  # (n, K) of the network that serves
+    priors: NDArray[np.float32]  # (n, K) of networks that did not train on the image
+    entropies: NDArray[np.float64]  # (n,) of the priors, in nats
+
+
+def shard_spans(*, project: Project) -> list[tuple[int, int]]:
+    """(first, last) image ids of each shard of the project's active images."""
+    ids = list(_active(project).order_by("pk").values_list("pk", flat=True))
+    return [
+        (ids[start], ids[min(start + SHARD_IMAGES, len(ids)) - 1])
+        for start in range(0, len(ids), SHARD_IMAGES)
+    ]
+
+
+def rank_shard(*, shard_id: int, clock: Callable[[], datetime]) -> int:
+    """Rank one shard; gives the number of images, 0 when there is nothing left to do."""
+    shard = (
+        RankingShard.objects.select_related("model_version__project")
+        .filter(pk=shard_id, finished_at=None)
+        .first()
+    )
+    if shard is None:
+        return 0
+    version = shard.model_version
+    span = _active(version.project).filter(pk__range=(shard.first_image, shard.last_image))
+    images = np.array(list(span.order_by("pk").values_list("pk", flat=True)), dtype=np.int64)
+    ranked = 0
+    for part in _parts(images, SHARD_IMAGES):
+        ranked += rank_images(version=version, images=part, clock=clock)
+    finish_shard(shard=shard, now=clock())
+    logger.info("%s of %s: %s images ranked", shard, version.project.slug, ranked)
+    return ranked
+
+
+def rank_images(
+    *, version: ModelVersion, images: NDArray[np.int64], clock: Callable[[], datetime]
+) -> int:
+    """Predict images (n,), write the Predictions, and bring consensus and queues up to date."""
+    store = fill_shards(project=version.project)
+    kept = images[np.isin(images, store.ids)]
+    if not len(kept):
+        return 0
+    ranked = predict(version=version, store=store, images=kept)
+    model = first_parameters(project=version.project, now=clock())
+    for part in _parts(np.arange(len(kept)), WRITE_IMAGES):
+        write_predictions(version=version, ranked=ranked, part=part)
+        priors = {
+            int(ranked.images[row]): ranked.priors[row].astype("<f4").tobytes() for row in part
+        }
+        _believe(version, Basis(model, version.number, priors), clock())
+    return len(kept)
+
+
+def _believe(version: ModelVersion, basis: Basis, now: datetime) -> None:
+    """Rest the consensus of a few images on new priors, and move them in the queues.
+
+    A version that was replaced while its ranking ran is not heard any more.
+    """
+    with transaction.atomic():
+        if ModelVersion.objects.filter(pk=version.pk, serving=True).exists():
+            batch = refresh_consensus(images=list(basis.priors), now=now, basis=basis)
+            requeue(project=version.project, batch=batch, release=False)
+
+
+def predict(*, version: ModelVersion, store: ShardStore, images: NDArray[np.int64]) -> Ranked:
+    """The served network's softmax, and a prior from networks that did not train on the image:
+    its own fold's for images that may be trained on, the average of all for the holdout."""
+    rows = Image.objects.filter(pk__range=(int(images.min()), int(images.max())))
+    known = {pk: (fold, held) for pk, fold, held in rows.values_list("pk", "fold", "holdout")}
+    folds = np.array([known[int(image)][0] for image in images])
+    holdout = np.array([known[int(image)][1] for image in images])
+    pixels = store.read(store.rows_for(images))  # (n, H, W, C)
+
+    def softmax(sha256: str, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
+        network = load_network(project=version.project, sha256=sha256)
+        return probabilities(logits(network, pixels[chosen]), version.temperature)
+
+    served = softmax(version.sha256, np.ones(len(images), dtype=bool))
+    priors = served / (len(version.fold_sha256) + 1)
+    for fold, sha256 in enumerate(version.fold_sha256):
+        own = ~holdout & (folds == fold)
+        chosen = own | holdout
+        if chosen.any():
+            said = np.zeros_like(served)
+            said[chosen] = softmax(sha256, chosen)
+            priors[own] = said[own]
+            priors[holdout] += said[holdout] / (len(version.fold_sha256) + 1)
+    return Ranked(images, served, priors.astype(np.float32), entropy(priors))
+
+
+def write_predictions(
+    *, version: ModelVersion, ranked: Ranked, part: Sequence[int] | NDArray[np.int64]
+) -> None:
+    """One row an image, probabilities as little-endian float32 bytes."""
+    Prediction.objects.bulk_create(
+        [
+            Prediction(
+                model_version=version,
+                image_id=int(ranked.images[row]),
+                probabilities=ranked.served[row].astype("<f4").tobytes(),
+                prior=ranked.priors[row].astype("<f4").tobytes(),
+                entropy=float(ranked.entropies[row]),
+            )
+            for row in part
+        ],
+        update_conflicts=True,
+        unique_fields=["model_version", "image"],
+        update_fields=["probabilities", "prior", "entropy"],
+    )
+
+
+def _active(project: Project) -> QuerySet[Image]:
+    return Image.objects.filter(project=project, status=Image.Status.ACTIVE)
+
+
+def _parts(values: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -1,0 +1,188 @@
+"""The label snapshot of a Round: what is learned, what it is measured on, frozen in one file.
+
+Training targets are votes against a uniform prior, weighted by what they say: the network's own
+opinion of an image never comes back to it as a label.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from django.db.models import Max
+from numpy.typing import NDArray
+
+from classifier.atomic import replace_file
+from labelhub.projects.models import Image, Project
+from labelhub.votes import aggregation
+from labelhub.votes.aggregation import Floats
+from labelhub.votes.consensus import votes_of
+from labelhub.votes.models import Consensus, Vote
+from labelhub.votes.parameters import AnnotatorModel
+
+BATCH = 2000
+LEAST_WEIGHT = 0.01  # votes that say less than this are not worth a training step
+
+
+class LabelledRow(NamedTuple):
+    """What the database says of one image with Gold or votes."""
+
+    image_id: int
+    fold: int
+    holdout: bool
+    gold: int | None
+    threshold: float
+    min_humans: int
+    probabilities: bytes
+
+
+class NotEnoughToLearn(RuntimeError):
+    """The labels do not suffice for a training; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """n labelled images over K classes. ``gold`` is a class index, or -1."""
+
+    images: NDArray[np.int64]  # (n,) Image ids
+    targets: Floats  # (n, K) rows sum to one
+    weights: Floats  # (n,) 0..1
+    folds: NDArray[np.int64]  # (n,)
+    holdout: NDArray[np.bool_]  # (n,)
+    settled: NDArray[np.bool_]  # (n,) by votes and Gold alone
+    gold: NDArray[np.int64]  # (n,)
+    select_rates: Floats  # (K, K) fitted on these votes
+    choice_rates: Floats  # (K, K)
+    last_vote: int
+
+    @property
+    def trainable(self) -> NDArray[np.bool_]:
+        """(n,) outside the holdout, and with something to say."""
+        return np.asarray(~self.holdout & (self.weights >= LEAST_WEIGHT))
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) the most probable class by votes and Gold alone."""
+        return np.asarray(self.targets.argmax(axis=1))
+
+    def counts(self) -> dict[str, int]:
+        """What a page says about the snapshot."""
+        return {
+            "images": len(self.images),
+            "trainable": int(self.trainable.sum()),
+            "gold": int((self.gold >= 0).sum()),
+            "holdout_settled": int((self.holdout & self.settled).sum()),
+        }
+
+    def check(self) -> None:
+        """Raises NotEnoughToLearn when a fold would have nothing to tell apart."""
+        for fold in np.unique(self.folds):
+            others = self.trainable & (self.folds != fold)
+            if len(np.unique(self.labels[others])) < 2:
+                raise NotEnoughToLearn(
+                    "the labels know fewer than two classes in one half of the pictures; "
+                    "mark more Gold or collect more votes"
+                )
+
+    def save(self, path: Path) -> str:
+        """Write the snapshot atomically; gives the SHA-256 of the file."""
+        buffer = BytesIO()
+        arrays: dict[str, Any] = {name: np.asarray(value) for name, value in vars(self).items()}
+        np.savez(buffer, **arrays)
+        data = buffer.getvalue()
+        replace_file(path, data)
+        return hashlib.sha256(data).hexdigest()
+
+    @classmethod
+    def load(cls, path: Path) -> "Snapshot":
+        """Read a snapshot back. Raises OSError or ValueError when it is not there or not whole."""
+        with np.load(path, allow_pickle=False) as arrays:
+            fields = {name: arrays[name] for name in arrays.files}
+        fields["last_vote"] = int(fields["last_vote"])
+        return cls(**fields)
+
+
+def take_snapshot(*, project: Project, model: AnnotatorModel) -> Snapshot:
+    """Read the labels of a project as they are now; first refits the crowd's rates on them."""
+    last_vote = Vote.objects.filter(project=project).aggregate(last=Max("id"))["last"] or 0
+    fitted = _refitted(project, model)
+    parts = [_part(rows, fitted) for rows in _labelled(project)]
+    if not parts:
+        raise NotEnoughToLearn("no image has Gold or a vote yet")
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Snapshot(
+        **columns,
+        select_rates=fitted.select_rates,
+        choice_rates=fitted.choice_rates,
+        last_vote=last_vote,
+    )
+
+
+def _labelled(project: Project) -> list[list[LabelledRow]]:
+    """Images with Gold or votes, in batches of rows."""
+    found = (
+        Consensus.objects.filter(project=project, image__status=Image.Status.ACTIVE)
+        .exclude(humans=0, image__gold__isnull=True)
+        .order_by("image_id")
+        .values_list(
+            "image_id",
+            "image__fold",
+            "image__holdout",
+            "image__gold__label_class_id",
+            "project__settle_threshold",
+            "project__min_humans",
+            "probabilities",
+        )
+    )
+    rows = [LabelledRow(*row[:-1], bytes(row[-1])) for row in found]
+    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+
+
+def _refitted(project: Project, model: AnnotatorModel) -> AnnotatorModel:
+    """The crowd's rates, fitted on Gold and on the consensus as it stands."""
+    images, truths, tables = 0, [], []
+    for rows in _labelled(project):
+        votes, _ = votes_of([row.image_id for row in rows], model)
+        truths.append(np.stack([np.frombuffer(row.probabilities, dtype="<f8") for row in rows]))
+        tables.append(replace(votes, image=votes.image + images))
+        images += len(rows)
+    if not images:
+        return model
+    truth = np.concatenate(truths)
+    votes = aggregation.VoteTable(
+        *(
+            np.concatenate([getattr(table, name) for table in tables])
+            for name in ("image", "asked", "answer", "choice")
+        )
+    )
+    return replace(
+        model,
+        select_rates=aggregation.fit_select_rates(truth, votes),
+        choice_rates=aggregation.fit_choice_rates(truth, votes),
+    )
+
+
+def _part(rows: list[LabelledRow], model: AnnotatorModel) -> dict[str, NDArray[np.generic]]:
+    """The columns of a Snapshot for one batch of images."""
+    ids = [row.image_id for row in rows]
+    votes, humans = votes_of(ids, model)
+    uniform = np.full((len(rows), model.classes), 1 / model.classes)
+    targets = aggregation.posterior(
+        uniform, votes, select_rates=model.select_rates, choice_rates=model.choice_rates
+    )
+    gold = np.array([-1 if row.gold is None else model.index(row.gold) for row in rows])
+    known = gold >= 0
+    targets[known] = np.eye(model.classes)[gold[known]]
+    confident = targets.max(axis=1) >= np.array([row.threshold for row in rows])
+    enough = np.array(humans) >= np.array([row.min_humans for row in rows])
+    return {
+        "images": np.array(ids, dtype=np.int64),
+        "targets": targets,
+        "weights": aggregation.information_of_votes(targets),
+        "folds": np.array([row.fold for row in rows], dtype=np.int64),
+        "holdout": np.array([row.holdout for row in rows], dtype=bool),
+        "settled": known | (confident & enough),
+        "gold": gold.astype(np.int64),
+    }

@@ -1,0 +1,256 @@
+"""One Round, from the label snapshot to a version that serves or is refused.
+
+Read ``run`` from top to bottom: it is the whole story. A worker that is killed at any point costs
+a restart of the same Round, which goes on from the files that are complete.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from django.db import DatabaseError
+from numpy.typing import NDArray
+from torch import nn
+
+from classifier.calibration import fit_temperature
+from classifier.checkpoint import LoadedModel
+from classifier.config import TrainConfig
+from classifier.dataset import ShardStore
+from classifier.evaluation import evaluate
+from classifier.predict import logits, probabilities
+from classifier.train import NonFiniteLoss, Progress
+from labelhub.projects.models import FOLDS, LabelClass
+from labelhub.rounds import services
+from labelhub.rounds.models import Round
+from labelhub.votes.parameters import AnnotatorModel, first_parameters
+from workers.comparison import Comparison, compare
+from workers.datasets import fill_shards
+from workers.lease import LeaseKeeper
+from workers.networks import publish_file, trained
+from workers.places import round_folder
+from workers.promotion import decide
+from workers.ranking import shard_spans
+from workers.snapshot import NotEnoughToLearn, Snapshot, take_snapshot
+
+logger = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
+
+
+@dataclass
+class Work:
+    """What the stages of one Round share."""
+
+    row: Round
+    model: AnnotatorModel
+    lease: LeaseKeeper
+    clock: Clock
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, state: Round.State, name: str, **fields: object) -> Iterator[None]:
+        """Enter a stage of the Round and time it."""
+        services.enter_stage(claim=self.lease.claim, state=state, now=self.clock(), **fields)
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 2)
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The fold networks, by the fold they did not see, and the one to serve."""
+
+    folds: list[LoadedModel]
+    served: LoadedModel
+
+
+def train_round(*, round_id: int, worker: str, clock: Clock) -> bool:
+    """Do the work of a Round; False when it is closed or another worker holds it."""
+    claim = services.claim_round(round_id=round_id, worker=worker, now=clock())
+    if claim is None:
+        return False
+    row = Round.objects.select_related("project").get(pk=round_id)
+    logger.info("Round %s of %s: claimed, try %s", row.number, row.project.slug, claim.fence)
+    try:
+        with LeaseKeeper(claim, clock) as lease:
+            run(Work(row, first_parameters(project=row.project, now=clock()), lease, clock))
+    except services.LeaseLost as error:
+        logger.warning("%s; stopped", error)
+    except DatabaseError:
+        raise  # the lease runs out and the sweeper starts this Round again
+    except (NotEnoughToLearn, NonFiniteLoss, ValueError) as error:
+        services.fail_round(claim=claim, reason=str(error), now=clock())
+    except Exception as error:
+        services.fail_round(claim=claim, reason=f"unexpected: {error!r}", now=clock())
+        raise
+    shutil.rmtree(round_folder(row), ignore_errors=True)
+    return True
+
+
+def run(work: Work) -> None:
+    """The stages of a Round in their order."""
+    with work.stage(Round.State.SNAPSHOT, "snapshot"):
+        store = fill_shards(project=work.row.project)
+        snapshot = _snapshot(work)
+    with work.stage(
+        Round.State.TRAINING,
+        "train",
+        last_vote=snapshot.last_vote,
+        snapshot=snapshot.counts(),
+    ):
+        networks = _train(work, snapshot, store)
+    with work.stage(Round.State.EVALUATING, "evaluate"):
+        temperature = _temperature(snapshot, store, networks)
+        comparison = compare(
+            project=work.row.project,
+            snapshot=snapshot,
+            served=_predictor(store, networks.served.network, temperature),
+            by_fold=[_predictor(store, fold.network, temperature) for fold in networks.folds],
+        )
+    _publish(work, snapshot, networks, temperature, comparison)
+
+
+def _snapshot(work: Work) -> Snapshot:
+    """The snapshot of this Round: the one taken before an interruption, or a new one."""
+    path = round_folder(work.row) / "snapshot.npz"
+    if work.row.snapshot_sha256 and path.is_file():
+        return Snapshot.load(path)
+    snapshot = take_snapshot(project=work.row.project, model=work.model)
+    snapshot.check()
+    sha256 = snapshot.save(path)
+    services.enter_stage(
+        claim=work.lease.claim,
+        state=Round.State.SNAPSHOT,
+        now=work.clock(),
+        snapshot_sha256=sha256,
+    )
+    return snapshot
+
+
+def _train(work: Work, snapshot: Snapshot, store: ShardStore) -> Networks:
+    """Train one network for each fold on the other folds, then the one to serve on all."""
+    project = work.row.project
+    classes = dict(LabelClass.objects.filter(project=project).values_list("pk", "key"))
+    card: dict[str, object] = {
+        "classes": [classes[pk] for pk in work.model.label_classes],
+        "project": project.slug,
+        "round": work.row.number,
+        "snapshot": work.row.snapshot_sha256,
+    }
+
+    def network(number: int, chosen: NDArray[np.bool_]) -> LoadedModel:
+        config = TrainConfig(
+            classes=work.model.classes,
+            recipe=project.recipe,
+            image_size=project.image_size,
+            channels=project.channels,
+            steps=project.training_steps,
+            seed=work.row.number * (FOLDS + 1) + number,
+        )
+        return trained(
+            config=config,
+            images=store.read(store.rows_for(snapshot.images[chosen])),
+            targets=snapshot.targets[chosen],
+            weights=snapshot.weights[chosen],
+            path=round_folder(work.row) / f"network-{number}.safetensors",
+            card=card,
+            on_progress=_reporter(work, number),
+        )
+
+    use = snapshot.trainable
+    folds = [network(fold, use & (snapshot.folds != fold)) for fold in range(FOLDS)]
+    return Networks(folds, network(FOLDS, use))
+
+
+def _reporter(work: Work, number: int) -> Callable[[Progress], None]:
+    """Shows the progress of one of the networks in the Round's row."""
+    started = time.perf_counter()
+
+    def report(progress: Progress) -> None:
+        work.lease.check()
+        done = (number + progress.step / progress.steps) / (FOLDS + 1)
+        pace = (time.perf_counter() - started) / progress.step
+        left = pace * (progress.steps - progress.step + (FOLDS - number) * progress.steps)
+        services.report_progress(
+            claim=work.lease.claim,
+            progress={
+                "stage": f"training network {number + 1} of {FOLDS + 1}",
+                "fraction": round(done, 3),
+                "loss": round(progress.loss, 4),
+                "seconds_left": round(left),
+            },
+            now=work.clock(),
+        )
+
+    return report
+
+
+def _temperature(snapshot: Snapshot, store: ShardStore, networks: Networks) -> float:
+    """One temperature, fitted on what each fold network says of images it did not see."""
+    use = snapshot.trainable
+    z = np.zeros_like(snapshot.targets, dtype=np.float32)  # (n, K)
+    for fold, model in enumerate(networks.folds):
+        chosen = use & (snapshot.folds == fold)
+        if chosen.any():
+            pixels = store.read(store.rows_for(snapshot.images[chosen]))
+            z[chosen] = logits(model.network, pixels)
+    return fit_temperature(z[use], snapshot.targets[use], snapshot.weights[use])
+
+
+def _predictor(
+    store: ShardStore, network: nn.Module, temperature: float
+) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
+    """Image ids (n,) to calibrated probabilities (n, K)."""
+
+    def predict(images: NDArray[np.int64]) -> NDArray[np.float32]:
+        return probabilities(logits(network, store.read(store.rows_for(images))), temperature)
+
+    return predict
+
+
+def _publish(
+    work: Work,
+    snapshot: Snapshot,
+    networks: Networks,
+    temperature: float,
+    comparison: Comparison,
+) -> None:
+    """Ask the gate, put the files in place, and write the version with its verdict."""
+    verdict = decide(
+        new=comparison.new,
+        old=comparison.old,
+        labels=comparison.labels,
+        measured_on=comparison.measured_on,
+    )
+    models = [*networks.folds, networks.served]
+    for number, model in enumerate(models):
+        path = round_folder(work.row) / f"network-{number}.safetensors"
+        publish_file(project=work.row.project, path=path, sha256=model.sha256)
+    metrics = (
+        evaluate(comparison.new, comparison.labels).to_dict() if len(comparison.labels) else {}
+    )
+    services.publish_model_version(
+        claim=work.lease.claim,
+        version=services.NewModelVersion(
+            recipe=work.row.project.recipe,
+            config=networks.served.config.to_dict(),
+            label_classes=work.model.label_classes,
+            sha256=networks.served.sha256,
+            fold_sha256=[model.sha256 for model in networks.folds],
+            temperature=temperature,
+            metrics={**metrics, "measured_on": comparison.measured_on},
+            provisional=comparison.provisional,
+            select_rates=snapshot.select_rates,
+            choice_rates=snapshot.choice_rates,
+        ),
+        promote=verdict.promote,
+        reason=verdict.reason,
+        seconds=work.seconds,
+        shards=shard_spans(project=work.row.project),
+        now=work.clock(),
+    )
+    logger.info("Round %s: %s", work.row.number, verdict.reason)
