@@ -49,7 +49,6 @@ def stages(network: nn.Module, image: npt.NDArray[np.uint8]) -> list[Stage]:
         for name, module in network.stages.named_children():
             signal = module(signal)
             kind = "logits" if name == "logits" else _kind(module)
-            # A copy: an in-place module further on would write into what was kept here.
             seen.append(Stage(name, kind, _values(signal[0])))
         seen.append(Stage("softmax", "softmax", _values(signal[0].softmax(dim=0))))
     return seen
@@ -60,4 +59,5 @@ def _kind(module: nn.Module) -> str:
 
 
 def _values(signal: torch.Tensor) -> npt.NDArray[Any]:
-    return np.array(signal.cpu(), dtype=np.float32, order="C")
+    # A copy: an in-place module further on would write into what was kept.
+    return np.array(signal.cpu().numpy(), dtype=np.float32, order="C")

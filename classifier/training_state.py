@@ -62,16 +62,25 @@ class TrainingState:
         """Go back to where ``tensors`` and ``notes`` were taken."""
         network: dict[str, Tensor] = {}
         moments: dict[int, dict[str, Tensor]] = {}
+        parameters = list(self.network.parameters())
         for flat, tensor in tensors.items():
             part, _, name = flat.partition(".")
             if part == "network":
                 network[name] = tensor
             if part == "optimizer":
-                index, _, moment = name.partition(".")
-                moments.setdefault(int(index), {})[moment] = tensor
+                number, _, moment = name.partition(".")
+                kept = _laid_like(parameters[int(number)], tensor)
+                moments.setdefault(int(number), {})[moment] = kept
         self.network.load_state_dict(network)
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.generator.set_state(tensors["generator"])
         torch.set_rng_state(tensors["process_generator"])
         self.step, self.losses = notes["step"], list(notes["losses"])
+
+
+def _laid_like(parameter: Tensor, moment: Tensor) -> Tensor:
+    """The fused optimizer walks memory: a moment must lie in it as its parameter does."""
+    if moment.shape != parameter.shape:
+        return moment  # the step counter
+    return torch.empty_like(parameter.detach()).copy_(moment)

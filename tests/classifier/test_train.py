@@ -1,0 +1,175 @@
+"""Training: the same in, the same out; broken data is refused; an interruption costs nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from classifier.config import Augmentation
+from classifier.model import RECIPES, build
+from classifier.predict import logits
+from classifier.train import NonFiniteLoss, Progress, train
+from tests.classifier.pictures import bars, certain, small_config
+
+IMAGES, LABELS = bars(48)
+TARGETS, WEIGHTS = certain(LABELS), np.ones(48)
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    mine, theirs = one.state_dict(), other.state_dict()
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[k], theirs[k]) for k in mine)
+
+
+def right_share(network: nn.Module) -> float:
+    fresh, labels = bars(90, seed=1)
+    return float((logits(network, fresh, device="cpu").argmax(axis=1) == labels).mean())
+
+
+def test_a_network_takes_bytes_or_floats_and_gives_logits_per_class() -> None:
+    network = build(small_config(image_size=32, channels=1, classes=7))
+    pixels = torch.full((4, 1, 32, 32), 200, dtype=torch.uint8)
+    assert network(pixels).shape == (4, 7)
+    assert torch.equal(network(pixels), network(pixels.float()))
+
+
+def test_building_leaves_the_random_state_of_the_process_alone() -> None:
+    before = torch.get_rng_state()
+    first, second = build(small_config(seed=1)), build(small_config(seed=2))
+    assert torch.equal(before, torch.get_rng_state())
+    assert not same_weights(first, second)
+
+
+def test_an_unknown_recipe_is_named_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"'alchemy' is unknown.*seed"):
+        build(small_config(recipe="alchemy"))
+
+
+def test_a_short_training_tells_bars_from_blots() -> None:
+    network = train(small_config(steps=80), IMAGES, TARGETS, WEIGHTS)
+    assert right_share(network) > 0.9
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another() -> None:
+    config = small_config(steps=6, augmentation=Augmentation.outline())
+    first, again = (train(config, IMAGES, TARGETS, WEIGHTS) for _ in range(2))
+    other = train(small_config(steps=6, seed=1), IMAGES, TARGETS, WEIGHTS)
+    assert same_weights(first, again)
+    assert not same_weights(first, other)
+
+
+def test_an_interrupted_training_ends_as_if_it_had_run_through(tmp_path: Path) -> None:
+    config, file = small_config(steps=20, augmentation=Augmentation.outline()), tmp_path / "state"
+    through: list[Progress] = []
+    straight = train(config, IMAGES, TARGETS, WEIGHTS, on_progress=through.append)
+    seen: list[Progress] = []
+
+    def lose_the_lease(progress: Progress) -> None:
+        if progress.step == 13:
+            raise TimeoutError("lease lost")
+        seen.append(progress)
+
+    with pytest.raises(TimeoutError, match="lease lost"):
+        train(config, IMAGES, TARGETS, WEIGHTS, on_progress=lose_the_lease, checkpoint=file)
+    assert file.exists()
+    before = len(seen)
+    resumed = train(config, IMAGES, TARGETS, WEIGHTS, on_progress=seen.append, checkpoint=file)
+    assert same_weights(straight, resumed)
+    assert seen[before].step == 13
+    assert seen == through
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_state_of_another_training_is_not_resumed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "state"
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 5:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        train(small_config(steps=6), IMAGES, TARGETS, WEIGHTS, on_progress=stop, checkpoint=file)
+    resumed = train(small_config(steps=6, seed=1), IMAGES, TARGETS, WEIGHTS, checkpoint=file)
+    assert same_weights(resumed, train(small_config(steps=6, seed=1), IMAGES, TARGETS, WEIGHTS))
+    assert "of another training" in caplog.text
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\x80\x04cos\nsystem\n(S'exit'\ntR.", b"x" * 900])
+def test_an_unreadable_state_starts_the_training_over(
+    tmp_path: Path, garbage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "state"
+    file.write_bytes(garbage)
+    network = train(small_config(steps=2), IMAGES, TARGETS, WEIGHTS, checkpoint=file)
+    assert same_weights(network, train(small_config(steps=2), IMAGES, TARGETS, WEIGHTS))
+    assert "unreadable" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"images": IMAGES[:0], "targets": TARGETS[:0], "weights": WEIGHTS[:0]}, "none"),
+        ({"images": IMAGES.astype(np.float32)}, "uint8"),
+        ({"images": IMAGES[:, :8]}, "images must have the shape"),
+        ({"targets": TARGETS[:, :2]}, "targets must have the shape"),
+        ({"targets": TARGETS[:5]}, "targets must have the shape"),
+        ({"weights": WEIGHTS[:5]}, "weights must have the shape"),
+        ({"targets": np.where(TARGETS > 0, np.nan, TARGETS)}, "targets hold NaN"),
+        ({"targets": TARGETS * 2}, "row's sum"),
+        ({"targets": TARGETS * 3 - 2 / 3}, "targets hold negative"),
+        ({"weights": WEIGHTS * 0}, "all zero"),
+        ({"weights": -WEIGHTS}, "negative"),
+        ({"weights": WEIGHTS * np.inf}, "infinity"),
+    ],
+)
+def test_data_that_teaches_nothing_is_refused(changes: dict[str, Any], complaint: str) -> None:
+    data = {"images": IMAGES, "targets": TARGETS, "weights": WEIGHTS} | changes
+    with pytest.raises(ValueError, match=complaint):
+        train(small_config(), data["images"], data["targets"], data["weights"])
+
+
+def test_a_loss_that_is_no_number_stops_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(config: Any) -> nn.Module:
+        network = seed_recipe(config)
+        nn.init.constant_(network.get_parameter("stages.logits.bias"), float("nan"))
+        return network
+
+    seed_recipe = RECIPES["seed"]
+    monkeypatch.setitem(RECIPES, "seed", broken)
+    with pytest.raises(NonFiniteLoss, match="nan at step 1"):
+        train(small_config(), IMAGES, TARGETS, WEIGHTS)
+
+
+def test_classes_with_one_picture_or_none_do_not_break_a_training() -> None:
+    images, labels = bars(20)
+    labels = np.where(labels == 2, 0, labels)
+    labels[5] = 3
+    network = train(small_config(classes=5), images, certain(labels, 5), np.ones(20))
+    answers = logits(network, images, device="cpu")
+    assert answers.shape == (20, 5)
+    assert np.isfinite(answers).all()
+
+
+def test_an_image_of_weight_zero_teaches_nothing() -> None:
+    wrong = np.concatenate([TARGETS, np.roll(TARGETS, 1, axis=1)])
+    weights = np.concatenate([WEIGHTS, WEIGHTS * 0])
+    doubled = np.concatenate([IMAGES, IMAGES])
+    assert right_share(train(small_config(steps=80), doubled, wrong, weights)) > 0.9
+
+
+def test_soft_targets_and_read_only_pixels_are_learned_from() -> None:
+    pixels = IMAGES.copy()
+    pixels.flags.writeable = False
+    soft = 0.8 * TARGETS + 0.2 / 3
+    assert right_share(train(small_config(steps=80), pixels, soft, WEIGHTS)) > 0.9
+
+
+def test_one_single_picture_can_be_trained_on() -> None:
+    reports: list[Progress] = []
+    train(small_config(steps=3), IMAGES[:1], TARGETS[:1], WEIGHTS[:1], on_progress=reports.append)
+    assert [report.step for report in reports] == [1, 2, 3]
+    assert all(report.steps == 3 and report.loss >= 0 for report in reports)
