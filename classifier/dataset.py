@@ -39,9 +39,10 @@ class ShardStore:
         self._maps: dict[int, npt.NDArray[np.uint8]] = {}
         described = folder / "shape"
         wanted = "x".join(str(side) for side in self.shape)
-        with self._writing():
-            if not described.exists():
-                replace_file(described, wanted.encode())
+        if not described.exists():
+            with self._writing():
+                if not described.exists():
+                    replace_file(described, wanted.encode())
         found = described.read_text()
         if found != wanted:
             raise ValueError(f"{folder} holds images of {found}, not {wanted}")

@@ -99,6 +99,14 @@ def test_a_reader_finds_what_another_appended_after_it_opened(tmp_path: Path) ->
     assert np.array_equal(reader.read(reader.rows_for([2])), pictures(1, seed=2))
 
 
+def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
+    writer = ShardStore(tmp_path, 8, 3)
+    writer.append([1], pictures(1))
+    with writer._writing():
+        reader = ShardStore(tmp_path, 8, 3)
+        assert np.array_equal(reader.read(reader.rows_for([1])), pictures(1))
+
+
 def append_ten(folder: Path, start: int) -> None:
     store = ShardStore(folder, 8, 3)
     for one in range(start, start + 10):
