@@ -233,6 +233,8 @@ def start_ranking(
 def finish_shard(*, shard: RankingShard, now: datetime) -> None:
     """Note a shard as ranked; the last one closes the Round."""
     with transaction.atomic():
+        # Two last shards at once would each see the other unfinished: one after the other.
+        ModelVersion.objects.select_for_update().get(pk=shard.model_version_id)
         RankingShard.objects.filter(pk=shard.pk, finished_at=None).update(finished_at=now)
         shards = RankingShard.objects.filter(model_version_id=shard.model_version_id)
         total, left = shards.count(), shards.filter(finished_at=None).count()
