@@ -43,39 +43,66 @@ class Plan:
         return tuple(tile.image_id for tile in self.tiles if tile.reason == Tile.Reason.GOLD)
 
 
+class _Sheet:
+    """A grid being filled: each image once, never more than ``size``."""
+
+    def __init__(self, label_class_id: int, size: int) -> None:
+        self.label_class_id = label_class_id
+        self.size = size
+        self.tiles: dict[int, PlannedTile] = {}
+
+    @property
+    def room(self) -> int:
+        return self.size - len(self.tiles)
+
+    def take(self, places: Sequence[Place], count: int, reason: Tile.Reason) -> None:
+        """Add the first ``count`` places that are not on the sheet yet, as far as there is room."""
+        fresh = [place for place in places if place.image_id not in self.tiles]
+        for place in fresh[: max(0, min(count, self.room))]:
+            self.tiles[place.image_id] = self.tile(place, reason)
+
+    def tile(self, place: Place, reason: Tile.Reason) -> PlannedTile:
+        """``place.probability`` is of its own class; for another one at most the rest is left."""
+        same = place.label_class_id == self.label_class_id
+        return PlannedTile(
+            image_id=place.image_id,
+            reason=reason,
+            probability=place.probability if same else min(0.1, 1 - place.probability),
+            entropy=place.entropy,
+        )
+
+    @property
+    def asks_something(self) -> bool:
+        return any(tile.reason != Tile.Reason.GOLD for tile in self.tiles.values())
+
+    @property
+    def yes_share(self) -> float:
+        return sum(tile.probability for tile in self.tiles.values()) / len(self.tiles)
+
+
 def compose(
     *, pool: Pool, size: int, random_tiles: int, graded: bool, generator: Random
 ) -> Plan | None:
     """Plan one grid of at most ``size`` tiles; None when nothing is left to ask."""
     if not pool.open:
         return None
-    label_class_id = _class_to_ask(pool, size, generator)
-    tiles: dict[int, PlannedTile] = {}
-
-    def take(places: Sequence[Place], count: int, reason: Tile.Reason) -> None:
-        for place in places:
-            if count <= 0 or len(tiles) >= size:
-                return
-            if place.image_id not in tiles:
-                tiles[place.image_id] = _tile(place, label_class_id, reason)
-                count -= 1
-
-    yes, no = _gold_of_both_kinds(pool, label_class_id)
+    sheet = _Sheet(_class_to_ask(pool, size, generator), size)
+    yes, no = _gold_of_both_kinds(pool, sheet.label_class_id)
     if graded and yes and no:  # one or two of each, so that their number cannot be guessed
-        take(yes, generator.randint(1, 2), Tile.Reason.GOLD)
-        take(no, generator.randint(1, 2), Tile.Reason.GOLD)
-    take(pool.holdout, 1, Tile.Reason.HOLDOUT)
-    wanted = pool.open[label_class_id]
-    take(wanted, size - len(tiles) - random_tiles, Tile.Reason.UNCERTAIN)
-    take(pool.random, size - len(tiles), Tile.Reason.RANDOM)
+        sheet.take(yes, generator.randint(1, 2), Tile.Reason.GOLD)
+        sheet.take(no, generator.randint(1, 2), Tile.Reason.GOLD)
+    sheet.take(pool.holdout, 1, Tile.Reason.HOLDOUT)
+    wanted = pool.open[sheet.label_class_id]
+    sheet.take(wanted, sheet.room - random_tiles, Tile.Reason.UNCERTAIN)
+    sheet.take(pool.random, sheet.room, Tile.Reason.RANDOM)
     for places in (wanted, *pool.open.values()):  # near the end of a project, whatever is left
-        take(places, size - len(tiles), Tile.Reason.UNCERTAIN)
-    if not any(tile.reason != Tile.Reason.GOLD for tile in tiles.values()):
+        sheet.take(places, sheet.room, Tile.Reason.UNCERTAIN)
+    if not sheet.asks_something:
         return None
-    _make_room_for_no(tiles, pool, label_class_id)
-    ordered = list(tiles.values())
+    _make_room_for_no(sheet, pool)
+    ordered = list(sheet.tiles.values())
     generator.shuffle(ordered)
-    return Plan(label_class_id, tuple(ordered))
+    return Plan(sheet.label_class_id, tuple(ordered))
 
 
 def _class_to_ask(pool: Pool, size: int, generator: Random) -> int:
@@ -102,31 +129,13 @@ def _gold_of_both_kinds(pool: Pool, label_class_id: int) -> tuple[list[Place], l
     return pool.gold_of.get(label_class_id, []), no or others
 
 
-def _make_room_for_no(tiles: dict[int, PlannedTile], pool: Pool, label_class_id: int) -> None:
+def _make_room_for_no(sheet: _Sheet, pool: Pool) -> None:
     """Replace sure yes tiles by random ones until at most YES_SHARE_MOST are expected."""
-    spare = [place for place in pool.random if place.image_id not in tiles]
-    while spare and _yes_share(tiles) > YES_SHARE_MOST:
-        open_tiles = [t for t in tiles.values() if t.reason == Tile.Reason.UNCERTAIN]
-        if not open_tiles:
-            return
-        surest = max(open_tiles, key=lambda tile: tile.probability)
-        fresh = _tile(spare.pop(), label_class_id, Tile.Reason.RANDOM)
-        if fresh.probability >= surest.probability:
-            continue
-        del tiles[surest.image_id]
-        tiles[fresh.image_id] = fresh
-
-
-def _yes_share(tiles: dict[int, PlannedTile]) -> float:
-    return sum(tile.probability for tile in tiles.values()) / len(tiles)
-
-
-def _tile(place: Place, label_class_id: int, reason: Tile.Reason) -> PlannedTile:
-    """``place.probability`` is of its own class; of another class at most the rest is left."""
-    same = place.label_class_id == label_class_id
-    return PlannedTile(
-        image_id=place.image_id,
-        reason=reason,
-        probability=place.probability if same else min(0.1, 1 - place.probability),
-        entropy=place.entropy,
-    )
+    spare = [place for place in pool.random if place.image_id not in sheet.tiles]
+    while spare and sheet.yes_share > YES_SHARE_MOST:
+        fresh = sheet.tile(spare.pop(), Tile.Reason.RANDOM)
+        asked = [t for t in sheet.tiles.values() if t.reason == Tile.Reason.UNCERTAIN]
+        surest = max(asked, key=lambda tile: tile.probability, default=fresh)
+        if surest.probability > fresh.probability:
+            del sheet.tiles[surest.image_id]
+            sheet.tiles[fresh.image_id] = fresh

@@ -22,6 +22,7 @@ from labelhub.rounds.services import (
     open_round,
 )
 from labelhub.rounds.sweeping import HINT_EVERY, sweep_rounds
+from labelhub.votes.models import Vote
 from labelhub.votes.services import NewVote, record_votes
 from tests.factories import NOON, shapes_project, visitor
 
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks):  # noqa: ANN201
+def sent(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks):
     """The messages that left after a commit."""
     messages: list[tuple[str, dict[str, int]]] = []
     monkeypatch.setattr(
@@ -77,7 +78,7 @@ def test_a_project_has_one_open_round() -> None:
 
 
 def test_a_round_with_too_few_labels_is_refused_with_the_numbers() -> None:
-    with pytest.raises(TooFewLabels, match="3 images of Shapes have Gold or votes.*at least 10"):
+    with pytest.raises(TooFewLabels, match=r"3 images of Shapes have Gold or votes.*at least 10"):
         begin(shapes_project(gold_per_class=1))
 
 
@@ -101,7 +102,7 @@ def test_the_next_round_waits_for_its_time_and_for_new_votes() -> None:
     project = shapes_project(retrain_min_labels=5, retrain_every_minutes=30)
     vote_on(project, 6)
     first = open_due_rounds(now=NOON)[0]
-    Round.objects.filter(pk=first.pk).update(last_vote=6)
+    Round.objects.filter(pk=first.pk).update(last_vote=Vote.objects.latest("id").pk)
     close(first)
     assert images_with_news(project=project) == 0
     vote_on(project, 6)

