@@ -19,12 +19,12 @@ from torch import nn
 
 from classifier.calibration import fit_temperature
 from classifier.checkpoint import LoadedModel
-from classifier.config import TrainConfig
+from classifier.config import Augmentation, TrainConfig
 from classifier.dataset import ShardStore
 from classifier.evaluation import evaluate
 from classifier.predict import logits, probabilities
 from classifier.train import NonFiniteLoss, Progress
-from labelhub.projects.models import FOLDS, LabelClass
+from labelhub.projects.models import FOLDS, LabelClass, Project
 from labelhub.rounds import services
 from labelhub.rounds.models import Round
 from labelhub.votes.parameters import AnnotatorModel, first_parameters
@@ -39,6 +39,10 @@ from workers.snapshot import NotEnoughToLearn, Snapshot, take_snapshot
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
+AUGMENTATIONS = {
+    Project.Augmentation.UPRIGHT: Augmentation(),
+    Project.Augmentation.OUTLINE: Augmentation.outline(),
+}
 
 
 @dataclass
@@ -149,6 +153,7 @@ def _train(work: Work, snapshot: Snapshot, store: ShardStore) -> Networks:
             image_size=project.image_size,
             channels=project.channels,
             steps=project.training_steps,
+            augmentation=AUGMENTATIONS[project.augmentation],
             seed=work.row.number * (FOLDS + 1) + number,
         )
         return trained(

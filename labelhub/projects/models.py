@@ -17,6 +17,10 @@ class Project(models.Model):
         ACTIVE = "active", "active"
         PAUSED = "paused", "paused"
 
+    class Augmentation(models.TextChoices):
+        UPRIGHT = "upright", "photographs and text: moved, tilted and relit a little"
+        OUTLINE = "outline", "shapes and symbols: also turned, mirrored and inverted"
+
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60, unique=True)
     description = models.TextField(blank=True)
@@ -64,8 +68,16 @@ class Project(models.Model):
     channels = models.PositiveSmallIntegerField(
         default=3, choices=[(1, "grey"), (3, "colour")], help_text="What the network sees."
     )
+    augmentation = models.CharField(
+        max_length=8,
+        choices=Augmentation,
+        default=Augmentation.UPRIGHT,
+        help_text="How pictures may be changed without changing their class.",
+    )
     training_steps = models.PositiveIntegerField(
-        default=400, help_text="Optimiser steps of each training."
+        default=600,
+        validators=[MinValueValidator(1)],
+        help_text="Optimiser steps of each training.",
     )
     retrain_every_minutes = models.PositiveIntegerField(
         default=5,
