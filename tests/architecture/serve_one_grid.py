@@ -29,7 +29,7 @@ def every_view(resolver: URLResolver) -> list[object]:
 routes = every_view(get_resolver())
 call_command("migrate", verbosity=0, stdout=StringIO())
 project = shapes_project()
-client = Client()
+client = Client(headers={"host": "localhost"})
 client.get(f"/p/{project.slug}/")
 grid = client.post(f"/p/{project.slug}/grid/", follow=True)
 print(
