@@ -10,6 +10,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from labelhub.environment import Environment, read_env_file
+from labelhub.supervision.places import broker_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PRODUCTION = os.environ.get("LABELHUB_MODE", "embedded") == "production"
@@ -100,7 +101,7 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Broker -----------------------------------------------------------------------------------
-REDIS_URL = env.optional("REDIS_URL", f"redis+socket://{DATA_DIR}/run/broker.sock")
+REDIS_URL = env.optional("REDIS_URL", broker_url(DATA_DIR))
 if PRODUCTION:
     REDIS_URL = env.required("REDIS_URL", "e.g. redis://:password@host:6379/0")
 
