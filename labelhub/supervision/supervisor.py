@@ -16,8 +16,8 @@ from labelhub.supervision.process import Process, State
 from labelhub.supervision.specs import ProcessSpec
 
 _LOOK_SECONDS = 0.1
-_HEARTBEAT_LOOK_SECONDS = 2.0
-_TRIES_BEFORE_READY = 5
+_HEARTBEAT_LOOK_SECONDS = 1.0
+_TRIES_BEFORE_READY = 4
 _READ_BYTES = 65_536
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
