@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from labelhub.annotators.models import Annotator
+from labelhub.annotators.skill import Skill
 from labelhub.projects.models import Project
 
 
@@ -44,10 +45,11 @@ def _new_key() -> str:
     return secrets.token_urlsafe(18)
 
 
-def record_grading(
-    *, annotator: Annotator, yes: int, hits: int, no: int, false_alarms: int
-) -> None:
+def record_grading(*, annotator: Annotator, skill: Skill) -> None:
     """Write what the latest graded grids say, counted anew by the caller."""
     Annotator.objects.filter(pk=annotator.pk).update(
-        graded_yes=yes, graded_hits=hits, graded_no=no, graded_false_alarms=false_alarms
+        graded_yes=skill.yes,
+        graded_hits=skill.hits,
+        graded_no=skill.no,
+        graded_false_alarms=skill.false_alarms,
     )

@@ -12,6 +12,7 @@ from labelhub.annotators.skill import Skill
 from labelhub.challenges import composer
 from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.pool import read_pool
+from labelhub.projects.rows import insert_rows
 from labelhub.projects.selectors import catalogue
 from labelhub.rounds.models import LONG_AGO, Candidate
 
@@ -73,19 +74,17 @@ def write_grid(*, annotator: Annotator, plan: composer.Plan, now: datetime) -> C
                 issued_at=now,
                 expires_at=expires_at,
             )
-            Tile.objects.bulk_create(
-                Tile(
-                    challenge=challenge,
-                    annotator=annotator,
-                    image_id=tile.image_id,
-                    place=place,
-                    reason=tile.reason,
-                    numbers=tile.numbers,
-                )
-                for place, tile in enumerate(plan.tiles)
+            insert_rows(
+                Tile,
+                ("challenge", "annotator", "image", "place", "reason", "numbers"),
+                [
+                    (challenge.pk, annotator.pk, tile.image_id, place, tile.reason, tile.numbers)
+                    for place, tile in enumerate(plan.tiles)
+                ],
             )
     except IntegrityError as error:  # the same person's other request took the same Gold
         raise Clash from error
+    challenge.tile_count = len(plan.tiles)
     return challenge
 
 

@@ -45,6 +45,8 @@ class Challenge(models.Model):
     graded_no = models.PositiveSmallIntegerField(default=0)
     graded_false_alarms = models.PositiveSmallIntegerField(default=0)
 
+    tile_count: int  # not a column: set where a challenge is issued or read to be shown
+
     class Meta:
         constraints = [
             models.CheckConstraint(
@@ -81,7 +83,7 @@ class Challenge(models.Model):
 
 
 class Tile(models.Model):
-    """One place in a Challenge: an Image, why it was asked, and whether it was selected."""
+    """One place in a Challenge: an Image, and why it was asked."""
 
     class Reason(models.TextChoices):
         UNCERTAIN = "uncertain", "among the most uncertain"
@@ -96,7 +98,6 @@ class Tile(models.Model):
     place = models.PositiveSmallIntegerField()
     reason = models.CharField(max_length=9, choices=Reason)
     numbers = models.JSONField(default=dict, help_text="{probability, entropy} when it was asked.")
-    selected = models.BooleanField(null=True, blank=True)
 
     class Meta:
         ordering = ["challenge", "place"]
@@ -111,3 +112,9 @@ class Tile(models.Model):
 
     def __str__(self) -> str:
         return f"place {self.place} of {self.challenge_id}"
+
+    @property
+    def selected(self) -> bool | None:
+        """Whether the annotator selected it; None while the challenge is not answered."""
+        answer = self.challenge.answer
+        return None if answer is None else self.place in answer

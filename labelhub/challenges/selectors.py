@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from django.db.models import Sum
+from django.db.models import Count
 
 from labelhub.annotators.models import Annotator
+from labelhub.annotators.skill import Skill
 from labelhub.challenges.grading import AnsweredTile
 from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.refusals import ChallengeNotFound
 
 GRADED_GRIDS = 40  # a person's skill is what the latest so many graded grids say
 OPEN_WINDOW = 2
@@ -17,8 +19,28 @@ def open_challenges(*, annotator: Annotator, now: datetime) -> list[Challenge]:
     return list(
         Challenge.objects.filter(
             annotator=annotator, state=Challenge.State.OPEN, expires_at__gt=now
-        ).order_by("issued_at")[:OPEN_WINDOW]
+        )
+        .annotate(tile_count=Count("tiles"))  # type: ignore[no-redef]
+        .order_by("issued_at")[:OPEN_WINDOW]
     )
+
+
+def shown_challenge(*, annotator_key: str | None, project_slug: str, public_id: str) -> Challenge:
+    """The challenge with its project, progress and number of tiles, for the page that shows it.
+
+    Raises ChallengeNotFound, also for someone else's.
+    """
+    challenge = (
+        Challenge.objects.filter(
+            public_id=public_id, annotator__key=annotator_key, project__slug=project_slug
+        )
+        .select_related("project__progress")
+        .annotate(tile_count=Count("tiles"))  # type: ignore[no-redef]
+        .first()
+    )
+    if annotator_key is None or challenge is None:
+        raise ChallengeNotFound("there is no such grid")
+    return challenge
 
 
 def own_challenge(*, annotator: Annotator, public_id: str) -> Challenge | None:
@@ -47,13 +69,11 @@ def tile_pictures(*, annotator_key: str, project_slug: str, public_id: str) -> l
     )
 
 
-def graded_totals(*, annotator: Annotator) -> dict[str, int]:
-    """Sums over the annotator's latest graded grids: yes, hits, no, false_alarms."""
-    latest = Challenge.objects.filter(annotator=annotator, graded=True).order_by("-spent_at")
-    totals = latest[:GRADED_GRIDS].aggregate(
-        yes=Sum("graded_yes"),
-        hits=Sum("graded_hits"),
-        no=Sum("graded_no"),
-        false_alarms=Sum("graded_false_alarms"),
-    )
-    return {name: total or 0 for name, total in totals.items()}
+def graded_totals(*, annotator: Annotator) -> Skill:
+    """The sums over the annotator's latest graded grids."""
+    latest = (
+        Challenge.objects.filter(annotator=annotator, graded=True)
+        .order_by("-spent_at")
+        .values_list("graded_yes", "graded_hits", "graded_no", "graded_false_alarms")
+    )[:GRADED_GRIDS]
+    return Skill(*(sum(column) for column in zip(*latest, strict=True)))

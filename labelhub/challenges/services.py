@@ -6,7 +6,6 @@ from datetime import datetime
 from random import Random
 
 from django.db import transaction
-from django.db.models import BooleanField, Case, Value, When
 
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import record_grading
@@ -110,7 +109,7 @@ def submit_answer(
             return _repeated(challenge, answer)
         _store(annotator, challenge, tiles, answer, now)
         if grading.graded:
-            record_grading(annotator=annotator, **graded_totals(annotator=annotator))
+            record_grading(annotator=annotator, skill=graded_totals(annotator=annotator))
     return reply
 
 
@@ -161,11 +160,7 @@ def _store(
     answer: Sequence[int],
     now: datetime,
 ) -> None:
-    """Write what was selected, the votes, the consensus they make and where it puts the images."""
-    chosen = When(place__in=answer, then=Value(True))
-    Tile.objects.filter(challenge=challenge).update(
-        selected=Case(chosen, default=Value(False), output_field=BooleanField())
-    )
+    """Write the votes, the consensus they make, and where that puts the images."""
     if challenge.label_class_id is None:
         raise ValueError(f"challenge {challenge.pk} of form {challenge.form} asks about no class")
     votes = [

@@ -8,6 +8,7 @@ from django.db import transaction
 from numpy.typing import NDArray
 
 from labelhub.projects.models import Gold, Image, LabelClass, Project
+from labelhub.projects.rows import update_rows
 from labelhub.projects.selectors import catalogue
 from labelhub.projects.services import add_examples, record_gold, set_aside_holdout
 from labelhub.rounds.models import LONG_AGO, Candidate, Round
@@ -32,28 +33,27 @@ def open_for_labelling(
     with transaction.atomic():
         record_gold(gold=gold, source=Gold.Source.IMPORT, created_by_id=None, now=now)
         batch = start_consensus(project=project, images=[image.pk for image in images], now=now)
+        rows = _candidates(project, batch)
         shuffles = {image.pk: _shuffle_of(image.sha256) for image in images}
-        Candidate.objects.bulk_create(_candidates(project, batch, shuffles))
+        for row in rows:
+            row.shuffle = shuffles[row.image_id]
+        Candidate.objects.bulk_create(rows)
 
 
 def requeue(*, project: Project, batch: ConsensusBatch, release: bool) -> None:
     """Move the open and holdout images of a batch to where their Consensus puts them now.
 
     ``release`` ends their leases: their question was answered. Images without a place (examples,
-    excluded ones) get none; Gold keeps its own order. Two queries.
+    excluded ones) get none; Gold keeps its own order.
     """
-    images = [state.image_id for state in batch.states]
-    shuffles = dict(
-        Candidate.objects.filter(image_id__in=images)
-        .exclude(queue=Candidate.Queue.GOLD)
-        .values_list("image_id", "shuffle")
-    )
-    moved = ["queue", "label_class", "priority", "probability", "entropy"]
-    Candidate.objects.bulk_create(
-        _candidates(project, batch, shuffles),
-        update_conflicts=True,
-        unique_fields=["image"],
-        update_fields=[*moved, "leased_until"] if release else moved,
+    moved = ("label_class_id", "priority", "probability", "entropy", "image_id")
+    names = ("leased_until", *moved) if release else moved
+    rows = _candidates(project, batch)  # with no lease
+    update_rows(
+        Candidate,
+        tuple(name.removesuffix("_id") for name in names),
+        [[getattr(row, name) for name in names] for row in rows],
+        unless="queue = 'gold'",
     )
 
 
@@ -121,10 +121,8 @@ def questions(
     return best
 
 
-def _candidates(
-    project: Project, batch: ConsensusBatch, shuffles: Mapping[int, float]
-) -> list[Candidate]:
-    """Rows for those images of the batch that are in ``shuffles``.
+def _candidates(project: Project, batch: ConsensusBatch) -> list[Candidate]:
+    """The place of each image of the batch, without its ``shuffle``.
 
     Open images rank by the entropy of the consensus, holdout by that of what votes alone say.
     """
@@ -133,8 +131,6 @@ def _candidates(
     entropies = aggregation.entropy(batch.probabilities)
     rows = []
     for place, state in enumerate(batch.states):
-        if state.image_id not in shuffles:
-            continue
         is_gold = state.gold is not None
         k = int(batch.probabilities[place].argmax()) if is_gold else int(asked[place])
         rows.append(
@@ -146,7 +142,6 @@ def _candidates(
                 priority=NEVER_ASKED if is_gold else float(entropies[place]),
                 probability=float(batch.beliefs[place, k]),
                 entropy=float(entropies[place]),
-                shuffle=shuffles[state.image_id],
                 leased_until=LONG_AGO,
             )
         )

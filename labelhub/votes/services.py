@@ -8,13 +8,33 @@ from django.db import transaction
 
 from labelhub.annotators.models import Annotator
 from labelhub.projects.models import Project
+from labelhub.projects.rows import insert_rows, update_rows, upsert_rows
 from labelhub.votes import aggregation
 from labelhub.votes.consensus import Basis, ConsensusBatch, compute, standing_states, states_on
 from labelhub.votes.models import Consensus, Retraction, Vote
 from labelhub.votes.parameters import first_parameters
 
-COMPUTED = ["probabilities", "label_class", "confidence", "entropy", "humans", "settled"]
-GIVEN = ["parameters", "model_version", "prior"]
+CAST = (
+    "project",
+    "annotator",
+    "image",
+    "label_class",
+    "kind",
+    "answer",
+    "challenge",
+    "revision",
+    "cast_at",
+)
+COMPUTED = (
+    "probabilities",
+    "label_class",
+    "confidence",
+    "entropy",
+    "humans",
+    "settled",
+    "updated_at",
+)
+GIVEN = ("project", "parameters", "model_version", "prior")
 
 
 @dataclass(frozen=True)
@@ -40,18 +60,23 @@ def record_votes(
     Raises IntegrityError when the annotator has a standing vote on one of these images and classes.
     """
     with transaction.atomic():
-        Vote.objects.bulk_create(
-            Vote(
-                project=project,
-                annotator=annotator,
-                image_id=vote.image_id,
-                label_class_id=vote.label_class_id,
-                kind=vote.kind,
-                answer=vote.answer,
-                challenge=challenge,
-                cast_at=now,
-            )
-            for vote in votes
+        insert_rows(
+            Vote,
+            CAST,
+            [
+                (
+                    project.pk,
+                    annotator.pk,
+                    vote.image_id,
+                    vote.label_class_id,
+                    vote.kind,
+                    vote.answer,
+                    challenge,
+                    0,
+                    now,
+                )
+                for vote in votes
+            ],
         )
         return refresh_consensus(images=[vote.image_id for vote in votes], now=now)
 
@@ -90,38 +115,38 @@ def refresh_consensus(
     with transaction.atomic():
         states = standing_states(ordered) if basis is None else states_on(basis, ordered)
         batch = compute(states)
-        _write(batch, now=now, fields=COMPUTED if basis is None else COMPUTED + GIVEN)
+        computed = _computed(batch, now)
+        if basis is None:
+            update_rows(Consensus, (*COMPUTED, "image"), computed)
+        else:
+            given = [
+                (state.project_id, state.model.id, state.model_version, state.prior)
+                for state in batch.states
+            ]
+            rows = [(*left, *right) for left, right in zip(given, computed, strict=True)]
+            upsert_rows(Consensus, (*GIVEN, *COMPUTED, "image"), rows, key="image")
     return batch
 
 
-def _write(batch: ConsensusBatch, *, now: datetime, fields: Sequence[str]) -> None:
-    """Upsert the Consensus rows of a batch."""
+def _computed(batch: ConsensusBatch, now: datetime) -> list[tuple[object, ...]]:
+    """The columns COMPUTED of each image, and the image."""
     entropies = aggregation.entropy(batch.probabilities)
     best = batch.probabilities.argmax(axis=1)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for place, state in enumerate(batch.states):
-        p = batch.probabilities[place]
-        confidence, humans = float(p[best[place]]), batch.humans[place]
+        p, humans = batch.probabilities[place], batch.humans[place]
+        confidence = float(p[best[place]])
         enough = confidence >= state.threshold and humans >= state.min_humans
         rows.append(
-            Consensus(
-                image_id=state.image_id,
-                project_id=state.project_id,
-                parameters_id=state.model.id,
-                model_version=state.model_version,
-                prior=state.prior,
-                probabilities=p.astype("<f8").tobytes(),
-                label_class_id=state.model.label_classes[best[place]],
-                confidence=confidence,
-                entropy=float(entropies[place]),
-                humans=humans,
-                settled=state.gold is not None or enough,
-                updated_at=now,
+            (
+                p.astype("<f8").tobytes(),
+                state.model.label_classes[best[place]],
+                confidence,
+                float(entropies[place]),
+                humans,
+                state.gold is not None or enough,
+                now,
+                state.image_id,
             )
         )
-    Consensus.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["image"],
-        update_fields=[*fields, "updated_at"],
-    )
+    return rows

@@ -71,6 +71,7 @@ def test_an_answer_becomes_one_vote_a_tile_and_a_consensus() -> None:
     reply = answer_rightly(ada, challenge)
     assert reply.judged == 9
     assert reply.known == reply.right > 0
+    challenge.refresh_from_db()
     votes = {vote.image_id: vote.answer for vote in Vote.objects.filter(annotator=ada)}
     selected = {tile.image_id: tile.selected for tile in challenge.tiles.all()}
     assert votes == selected

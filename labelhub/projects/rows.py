@@ -1,0 +1,77 @@
+"""Many rows by one prepared statement: what the hot path writes with.
+
+Building nine-row statements costs the ORM several times what the database needs to run them; these
+three build theirs once a model. Values go through the model's own fields, so what is written is
+what the ORM would write. Constraints hold as ever; ``save`` methods and defaults do not apply.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+from django.db.models import Field, Model
+
+Row = Sequence[Any]
+
+
+def insert_rows(model: type[Model], names: tuple[str, ...], rows: Iterable[Row]) -> None:
+    """Insert rows of the named fields."""
+    _execute(_insert(model, names), model, names, rows)
+
+
+def upsert_rows(
+    model: type[Model], names: tuple[str, ...], rows: Iterable[Row], *, key: str
+) -> None:
+    """Insert rows, or where one with this key is there already, write all other named fields."""
+    column = _column(model, key)
+    written = ", ".join(
+        f"{_column(model, name)} = excluded.{_column(model, name)}" for name in names if name != key
+    )
+    sql = f"{_insert(model, names)} ON CONFLICT ({column}) DO UPDATE SET {written}"
+    _execute(sql, model, names, rows)
+
+
+def update_rows(
+    model: type[Model], names: tuple[str, ...], rows: Iterable[Row], *, unless: str = ""
+) -> None:
+    """Write all named fields but the last in the row that the last one names.
+
+    ``unless`` is a condition in SQL for rows to be left as they are.
+    """
+    written = ", ".join(f"{_column(model, name)} = %s" for name in names[:-1])
+    sql = f"UPDATE {_table(model)} SET {written} WHERE {_column(model, names[-1])} = %s"  # noqa: S608  names come from the models
+    _execute(f"{sql} AND NOT ({unless})" if unless else sql, model, names, rows)
+
+
+def _insert(model: type[Model], names: tuple[str, ...]) -> str:
+    columns = ", ".join(_column(model, name) for name in names)
+    places = ", ".join(["%s"] * len(names))
+    return f"INSERT INTO {_table(model)} ({columns}) VALUES ({places})"  # noqa: S608  names come from the models
+
+
+def _execute(sql: str, model: type[Model], names: tuple[str, ...], rows: Iterable[Row]) -> None:
+    fields = _fields(model, names)
+    values = [
+        [
+            field.get_db_prep_save(value, connection)
+            for field, value in zip(fields, row, strict=True)
+        ]
+        for row in rows
+    ]
+    if values:
+        with connection.cursor() as cursor:
+            cursor.executemany(sql, values)
+
+
+@lru_cache(maxsize=64)
+def _fields(model: type[Model], names: tuple[str, ...]) -> "tuple[Field[Any, Any], ...]":
+    return tuple(model._meta.get_field(name) for name in names)  # type: ignore[misc]  # noqa: SLF001
+
+
+def _column(model: type[Model], name: str) -> str:
+    return connection.ops.quote_name(_fields(model, (name,))[0].column)
+
+
+def _table(model: type[Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001
