@@ -26,6 +26,10 @@ app.conf.update(
         "unacked_restore_throttle": 1,
         "socket_timeout": 10,
         "socket_connect_timeout": 5,
+        # A message is a hint: with the broker down its sender goes on at once, not after 6 s.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
     },
     accept_content=["json"],
     task_serializer="json",
