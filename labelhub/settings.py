@@ -107,7 +107,8 @@ if PRODUCTION:
 
 # --- Files ------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+# An image carries the static files of its own version; a folder that outlives it must not.
+STATIC_ROOT = Path(env.optional("LABELHUB_STATIC_DIR", str(DATA_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
