@@ -6,14 +6,18 @@ picture is the SHA-256 of its clean pixels: the same picture in two files is one
 
 - ``full`` fits 1,024 pixels: PNG up to 64 pixels, where every pixel counts, JPEG above;
 - ``tile`` is a square as grids show it: padded, its edge a multiple of 16 of at most 160 pixels.
+  Where it shows the very pixels of a PNG ``full``, it is the only file: making a file costs more
+  than anything else that is done to a small picture.
+
+Files have no suffix: ``content_type`` tells them apart by their first bytes.
 """
 
 import hashlib
 import io
 import os
-import tempfile
 import warnings
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +27,19 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
+from labelhub.projects.png import QUICK, read_plain_png, write_png
+
 MOST_BYTES = 20_000_000
 MOST_PIXELS = 40_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+MOVING = {"GIF", "PNG", "WEBP"}  # kinds of file whose frames are an animation
 FULL_EDGE = 1024
 LOSSLESS_EDGE = 64
 TILE_EDGE, TILE_STEP = 160, 16
 GROUND = (127, 127, 127)  # behind transparent pixels and around pictures that are not square
 JPEG: dict[str, Any] = {"format": "JPEG", "quality": 90, "subsampling": 0}
-PNG: dict[str, Any] = {"format": "PNG", "compress_level": 1}
+TURNED = 0x0112  # the EXIF entry that says which way is up
+_writes = count()
 
 
 class PictureRejected(ValueError):
@@ -67,15 +75,13 @@ def clean(data: bytes, name: str) -> CleanPicture:
     """Decode a file within bounds. Raises PictureRejected."""
     if not data:
         raise PictureRejected(name, "the file is empty")
-    if len(data) > MOST_BYTES:
-        raise PictureRejected(
-            name, f"{len(data) / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are taken"
-        )
+    refuse_bytes(len(data), name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Pillow warns about is checked below
             with Pillow.open(io.BytesIO(data), formats=FORMATS) as opened:
-                _refuse_oversized(opened, name)
+                _refuse_oversized(opened.size, name)
+                _refuse_many(opened, name)
                 return _named(_plain(opened), name)
     except Pillow.DecompressionBombError:
         raise PictureRejected(name, f"too large; {_most_pixels()} are taken") from None
@@ -96,19 +102,31 @@ def clean_array(pixels: NDArray[np.uint8], name: str) -> CleanPicture:
     if pixels.ndim == 3 and pixels.shape[2] != 3:
         raise PictureRejected(name, f"{pixels.shape[2]} channels; 1 or 3 are taken")
     picture = Pillow.fromarray(np.ascontiguousarray(pixels))
-    _refuse_oversized(picture, name)
+    _refuse_oversized(picture.size, name)
     return _named(picture.convert("RGB"), name)
 
 
-def _refuse_oversized(picture: Pillow.Image, name: str) -> None:
-    if picture.width * picture.height > MOST_PIXELS:
+def refuse_bytes(size: int, name: str) -> None:
+    """Raise PictureRejected for a file too large to be read."""
+    if size > MOST_BYTES:
         raise PictureRejected(
-            name,
-            f"{picture.width} × {picture.height}; {_most_pixels()} are taken",
+            name, f"{size / 1e6:.1f} MB; at most {MOST_BYTES / 1e6:.0f} MB are taken"
         )
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1:
-        raise PictureRejected(name, f"{frames} frames; give one picture in a file")
+
+
+def _refuse_oversized(size: tuple[int, int], name: str) -> None:
+    width, height = size
+    if width * height > MOST_PIXELS:
+        raise PictureRejected(name, f"{width} × {height}; {_most_pixels()} are taken")
+
+
+def _refuse_many(opened: Pillow.Image, name: str) -> None:
+    """One file, one picture. A phone's JPEG may carry previews after its picture: these go."""
+    frames = getattr(opened, "n_frames", 1)
+    if frames > 1 and opened.format in MOVING:
+        raise PictureRejected(name, f"an animation of {frames} frames; give one as a still picture")
+    if frames > 1 and opened.format == "TIFF":
+        raise PictureRejected(name, f"a document of {frames} pages; give one picture in a file")
 
 
 def _most_pixels() -> str:
@@ -117,26 +135,47 @@ def _most_pixels() -> str:
 
 def _plain(opened: Pillow.Image) -> Pillow.Image:
     """Upright RGB, transparent pixels on neutral ground, without metadata."""
-    picture = ImageOps.exif_transpose(opened)
-    if picture.mode.startswith(("I", "F")):  # 16 bits and more: scaled to what is there
-        values = np.asarray(picture, dtype=np.float64)
-        low, high = float(values.min()), float(values.max())
-        top = 65535.0 if 255 < high <= 65535 and low >= 0 else max(high, 255.0)
-        picture = Pillow.fromarray((np.clip(values, 0, top) * (255 / top)).astype(np.uint8))
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+    opened.load()
+    picture = opened
+    if ("exif" in opened.info or opened.format in ("TIFF", "PNG")) and _is_turned(opened):
+        picture = ImageOps.exif_transpose(opened)
+    if picture.mode.startswith("I"):
+        picture = _eight_bits(picture)
+    if picture.mode == "F":
+        raise ValueError("pixels are fractions, and nothing says which is white")
+    if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         ground = Pillow.new("RGBA", picture.size, (*GROUND, 255))
         picture = Pillow.alpha_composite(ground, picture)
     return picture.convert("RGB")
 
 
+def _is_turned(opened: Pillow.Image) -> bool:
+    """Whether the metadata, EXIF or XMP, asks for the picture to be turned."""
+    if opened.format == "PNG" and not opened.info:
+        return False
+    return opened.getexif().get(TURNED, 1) != 1
+
+
+def _eight_bits(picture: Pillow.Image) -> Pillow.Image:
+    """Grey of 16 bits brought down to 8. What is in 16 bits but uses only 8 stays as it is."""
+    values = np.asarray(picture)
+    if values.max() > 255:
+        values = np.clip(values, 0, 65535) >> 8
+    return Pillow.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
 def _named(picture: Pillow.Image, name: str) -> CleanPicture:
     """Name a picture by its pixels as they will be kept."""
     if max(picture.size) > FULL_EDGE:
         picture.thumbnail((FULL_EDGE, FULL_EDGE), Pillow.Resampling.LANCZOS)
+    return CleanPicture(name=name, sha256=_digest(picture), pixels=picture)
+
+
+def _digest(picture: Pillow.Image) -> str:
     digest = hashlib.sha256(f"{picture.width}x{picture.height} RGB ".encode())
     digest.update(picture.tobytes())
-    return CleanPicture(name=name, sha256=digest.hexdigest(), pixels=picture)
+    return digest.hexdigest()
 
 
 def _words(error: Exception) -> str:
@@ -148,10 +187,10 @@ def store(picture: CleanPicture) -> None:
 
     Raises OSError (disk full).
     """
-    if not _path(picture.sha256, "full").exists():
-        _write(_path(picture.sha256, "full"), _encoded(picture.pixels))
-    if not _path(picture.sha256, "tile").exists():
-        _write(_path(picture.sha256, "tile"), _encoded(squared(picture.pixels)))
+    tile = squared(picture.pixels)
+    if not _is_lossless(tile) or tile is not picture.pixels:
+        _write(_path(picture.sha256, "full"), picture.pixels)
+    _write(_path(picture.sha256, "tile"), tile)
 
 
 def sync() -> None:
@@ -171,31 +210,50 @@ def squared(picture: Pillow.Image) -> Pillow.Image:
     return square
 
 
+def _is_lossless(picture: Pillow.Image) -> bool:
+    return max(picture.size) <= LOSSLESS_EDGE
+
+
 def _encoded(picture: Pillow.Image) -> bytes:
+    if _is_lossless(picture):
+        return write_png(picture, QUICK)
     buffer = io.BytesIO()
-    picture.save(buffer, **(PNG if max(picture.size) <= LOSSLESS_EDGE else JPEG))
+    picture.save(buffer, **JPEG)
     return buffer.getvalue()
 
 
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
+def _write(path: str, picture: Pillow.Image) -> None:
+    """Write a file unless it is there; it appears whole or not at all."""
+    if os.path.exists(path):  # noqa: PTH110  pathlib takes as long as the rest of the writing
+        return
+    begun = f"{path}.{os.getpid()}.{next(_writes)}"
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
+        file = open(begun, "xb")  # noqa: PTH123, SIM115
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        file = open(begun, "xb")  # noqa: PTH123, SIM115
+    try:
+        with file:
+            file.write(_encoded(picture))
+        os.replace(begun, path)  # noqa: PTH105
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        Path(begun).unlink(missing_ok=True)
         raise
 
 
-def _path(sha256: str, variant: str) -> Path:
-    return Path(settings.DATA_DIR) / "pictures" / sha256[:2] / f"{sha256}.{variant}"
+def _path(sha256: str, variant: str) -> str:
+    return f"{settings.DATA_DIR}/pictures/{sha256[:2]}/{sha256}.{variant}"
 
 
 def read_full(sha256: str) -> bytes:
     """The stored picture at its full size. Raises PictureMissing."""
-    return _read(sha256, "full")
+    try:
+        return _read(sha256, "full")
+    except PictureMissing:
+        data = _read(sha256, "tile")
+        if _digest(_decoded(data)) != sha256:  # not the picture itself: its full file was lost
+            raise
+        return data
 
 
 def read_tile(sha256: str) -> bytes:
@@ -204,13 +262,23 @@ def read_tile(sha256: str) -> bytes:
 
 
 def open_full(sha256: str) -> Pillow.Image:
-    """The decoded picture. Raises PictureMissing."""
-    return Pillow.open(io.BytesIO(read_full(sha256))).convert("RGB")
+    """The decoded picture, RGB. Raises PictureMissing, and OSError where the file is damaged."""
+    return _decoded(read_full(sha256))
+
+
+def open_tile(sha256: str) -> Pillow.Image:
+    """The decoded tile, RGB. Raises PictureMissing, and OSError where the file is damaged."""
+    return _decoded(read_tile(sha256))
+
+
+def _decoded(data: bytes) -> Pillow.Image:
+    return read_plain_png(data) or Pillow.open(io.BytesIO(data), formats=FORMATS).convert("RGB")
 
 
 def _read(sha256: str, variant: str) -> bytes:
     try:
-        return _path(sha256, variant).read_bytes()
+        with open(_path(sha256, variant), "rb") as file:  # noqa: PTH123  on the way of every grid
+            return file.read()
     except FileNotFoundError as error:
         raise PictureMissing(f"picture {sha256} is not in the folder any more") from error
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from labelhub.projects.pictures import GROUND, LOSSLESS_EDGE, read_tile
+from labelhub.projects.pictures import GROUND, open_tile
+from labelhub.projects.png import STORED, write_png
 
 KEPT_TILES = 256  # decoded: at most 256 × 160 × 160 × 3 bytes = 20 MB a process
 SHEET_JPEG: dict[str, Any] = {"format": "JPEG", "quality": 88, "subsampling": 0}
-SHEET_PNG: dict[str, Any] = {"format": "PNG", "compress_level": 1}
+LOSSLESS_EDGE = 32  # of a tile; larger ones lose nothing that shows, and would be many bytes
 
 
 def sheet(sha256s: Sequence[str], *, columns: int) -> tuple[bytes, str]:
@@ -26,10 +27,11 @@ def sheet(sha256s: Sequence[str], *, columns: int) -> tuple[bytes, str]:
     for place, tile in enumerate(tiles):
         fitting = tile if tile.width == edge else tile.resize((edge, edge), _smooth(tile, edge))
         canvas.paste(fitting, (place % columns * edge, place // columns * edge))
+    if edge <= LOSSLESS_EDGE:
+        return write_png(canvas, STORED), "image/png"
     buffer = io.BytesIO()
-    lossless = edge <= LOSSLESS_EDGE
-    canvas.save(buffer, **(SHEET_PNG if lossless else SHEET_JPEG))
-    return buffer.getvalue(), "image/png" if lossless else "image/jpeg"
+    canvas.save(buffer, **SHEET_JPEG)
+    return buffer.getvalue(), "image/jpeg"
 
 
 def _smooth(tile: Pillow.Image, edge: int) -> Pillow.Resampling:
@@ -39,6 +41,4 @@ def _smooth(tile: Pillow.Image, edge: int) -> Pillow.Resampling:
 
 @lru_cache(maxsize=KEPT_TILES)
 def _tile(sha256: str) -> Pillow.Image:
-    picture = Pillow.open(io.BytesIO(read_tile(sha256))).convert("RGB")
-    picture.load()
-    return picture
+    return open_tile(sha256)
