@@ -1,0 +1,18 @@
+"""Reads what a browser sends with an answer."""
+
+from django.http import QueryDict
+
+from labelhub.challenges.refusals import BadAnswer
+
+MOST_PLACES = 25
+
+
+def selected_places(data: QueryDict) -> list[int]:
+    """The places named by the checked boxes, as sent. Raises BadAnswer for other than numbers."""
+    values = data.getlist("selected")
+    if len(values) > MOST_PLACES:
+        raise BadAnswer(f"the answer names {len(values)} squares; a grid has fewer")
+    try:
+        return [int(value) for value in values]
+    except ValueError:
+        raise BadAnswer("the answer names a square that is not a number") from None

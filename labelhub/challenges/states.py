@@ -1,0 +1,106 @@
+"""Why there is no grid on the page: what happened, what was kept, what to do next."""
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from labelhub.challenges.refusals import (
+    AnnotatorPaused,
+    BadAnswer,
+    ChallengeExpired,
+    ChallengeNotFound,
+    ChallengeSpent,
+    NothingToAsk,
+    ProjectPaused,
+)
+
+Words = str | Promise
+REFUSALS = (
+    AnnotatorPaused,
+    BadAnswer,
+    ChallengeExpired,
+    ChallengeNotFound,
+    ChallengeSpent,
+    NothingToAsk,
+    ProjectPaused,
+)
+
+
+@dataclass(frozen=True)
+class State:
+    """A designed place without a grid; ``again`` is the button that asks for the next one."""
+
+    key: str
+    status: int
+    title: Words
+    text: Words
+    again: Words = ""
+
+
+_NEXT = _("Next grid")
+_STATES: dict[type[Exception], State] = {
+    NothingToAsk: State("done", 200, _("Nothing to ask at the moment"), "", _("Look again")),
+    ProjectPaused: State(
+        "paused",
+        403,
+        _("This project is paused"),
+        _("Its admin has stopped it for now. Everything you answered is kept."),
+    ),
+    AnnotatorPaused: State(
+        "annotator-paused",
+        403,
+        _("Your answers are paused"),
+        _("The project's admin has paused this visit. Earlier answers are kept; ask the admin."),
+    ),
+    ChallengeExpired: State(
+        "expired",
+        410,
+        _("This grid's time is over"),
+        _("It waited too long, and its pictures went to someone else. Earlier answers are kept."),
+        _NEXT,
+    ),
+    ChallengeSpent: State(
+        "spent",
+        409,
+        _("This grid was closed before"),
+        _("It was skipped, or answered differently, perhaps in another tab. That one stands."),
+        _NEXT,
+    ),
+    ChallengeNotFound: State(
+        "not-found",
+        404,
+        _("This grid is not here"),
+        _("It belongs to another visit, or your browser keeps no cookies. Nothing was stored."),
+        _("Start a new grid"),
+    ),
+    BadAnswer: State(
+        "bad-answer",
+        400,
+        _("This answer could not be read"),
+        _("It names squares that the grid does not have. Nothing was stored."),
+        _NEXT,
+    ),
+}
+ANSWERED = State(
+    "answered", 200, _("This grid is answered"), _("Your answer is kept. Thank you."), _NEXT
+)
+
+
+def state_of(refusal: Exception) -> State:
+    """The state that a refusal is shown as. One without words of its own says the refusal's."""
+    state = _STATES[type(refusal)]
+    if state.text:
+        return state
+    return State(state.key, state.status, state.title, str(refusal), state.again)
+
+
+def state_context(state: State, *, project_slug: str, word: str = "") -> dict[str, object]:
+    """What the template of a state receives; ``word`` is said about an answer just taken."""
+    return {
+        "state": state,
+        "word": word,
+        "again_url": reverse("issue", args=[project_slug]) if state.again else "",
+        "back_url": reverse("project", args=[project_slug]),
+    }

@@ -1,0 +1,181 @@
+"""The doors of the grid: read the request, one call, write the response.
+
+Two kinds of browser come here. Without JavaScript every reply is a page, or a redirect to one. The
+script sends ``X-Requested-With: fetch`` and gets the grid as a fragment and the answer's reply as
+JSON. A GET never writes.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from random import SystemRandom
+from typing import Any, TypeVar, cast
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from labelhub.annotators.identity import annotator_in, is_known_in, key_in, remember
+from labelhub.annotators.models import Annotator
+from labelhub.annotators.services import ProjectNotFound
+from labelhub.challenges.forms import selected_places
+from labelhub.challenges.models import Challenge
+from labelhub.challenges.pages import edge_of, grid_page, word_after
+from labelhub.challenges.refusals import ChallengeExpired, ChallengeNotFound, ChallengeSpent
+from labelhub.challenges.selectors import shown_challenge, tile_pictures
+from labelhub.challenges.services import issue_challenge, skip_challenge, submit_answer
+from labelhub.challenges.states import ANSWERED, REFUSALS, State, state_context, state_of
+from labelhub.projects.sheets import sheet as sheet_of
+
+SHEET_SECONDS = 3600  # private: the page shows one picture nine times, and the script fetches ahead
+View = TypeVar("View", bound=Callable[..., HttpResponse])
+_dice = SystemRandom()
+
+
+class SeeOther(HttpResponseRedirect):
+    """The reply to a POST whose outcome is a page of its own."""
+
+    status_code = 303
+
+
+def explained(view: View) -> View:
+    """Refusals of the services become the reply code and the words that belong to them."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, slug: str, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, slug, **kwargs)
+        except ProjectNotFound as error:
+            raise Http404(str(error)) from error
+        except REFUSALS as refusal:
+            return _state_reply(request, slug, state_of(refusal))
+
+    return cast("View", wrapped)
+
+
+@require_POST
+@never_cache
+@explained
+def issue(request: HttpRequest, slug: str) -> HttpResponse:
+    """The next grid; ``keep`` names the one on the screen, which is not the next."""
+    annotator = annotator_in(request, project_slug=slug, now=timezone.now())
+    response = _next_grid(request, annotator, keep=request.POST.get("keep"))
+    remember(request, response, annotator=annotator, project_slug=slug)
+    return response
+
+
+@require_safe
+@never_cache
+@explained
+def grid(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
+    """The page of an issued grid; ``after`` names the one answered just before."""
+    key = key_in(request, project_slug=slug)
+    challenge = shown_challenge(annotator_key=key, project_slug=slug, public_id=public_id)
+    if challenge.state == Challenge.State.ANSWERED:
+        return _state_reply(request, slug, ANSWERED, word=word_after(challenge.reply))
+    if challenge.state != Challenge.State.OPEN:
+        raise ChallengeSpent
+    if challenge.expires_at <= timezone.now():
+        raise ChallengeExpired
+    context = {
+        "grid": grid_page(project=challenge.project, challenge=challenge),
+        "word": _word_about(key, slug, request.GET.get("after")),
+    }
+    return render(request, "challenges/grid.html", context)
+
+
+@require_safe
+def sheet(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
+    """All tiles of the annotator's own grid as one picture."""
+    key = key_in(request, project_slug=slug)
+    pictures = key and tile_pictures(annotator_key=key, project_slug=slug, public_id=public_id)
+    if not pictures:
+        raise Http404
+    data, content_type = sheet_of(pictures, columns=edge_of(len(pictures)))
+    headers = {"Cache-Control": f"private, max-age={SHEET_SECONDS}, immutable"}
+    return HttpResponse(data, content_type=content_type, headers=headers)
+
+
+@require_POST
+@never_cache
+@explained
+def answer(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
+    """Take the selected places of a grid. The same answer again gets the same reply."""
+    annotator = _returning(request, slug)
+    selected = selected_places(request.POST)
+    reply = submit_answer(
+        annotator=annotator, public_id=public_id, selected=selected, now=timezone.now()
+    ).to_dict()
+    if _from_script(request):
+        return JsonResponse({**reply, "word": word_after(reply)})
+    return _next_grid(request, annotator, after=public_id, word=word_after(reply))
+
+
+@require_POST
+@never_cache
+@explained
+def skip(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
+    """Put a grid away unanswered."""
+    annotator = _returning(request, slug)
+    skip_challenge(annotator=annotator, public_id=public_id, now=timezone.now())
+    if _from_script(request):
+        return HttpResponse(status=204)
+    return _next_grid(request, annotator)
+
+
+def _next_grid(
+    request: HttpRequest,
+    annotator: Annotator,
+    *,
+    keep: str | None = None,
+    after: str = "",
+    word: str = "",
+) -> HttpResponse:
+    """A fragment for the script, a redirect to the grid's page for everyone else.
+
+    ``after`` is the grid answered just now and ``word`` what was said to it: that is told also
+    where no next grid comes.
+    """
+    slug = annotator.project.slug
+    try:
+        challenge = issue_challenge(
+            annotator=annotator, now=timezone.now(), generator=_dice, keep=keep
+        )
+    except REFUSALS as refusal:
+        return _state_reply(request, slug, state_of(refusal), word=word)
+    if _from_script(request):
+        context = {"grid": grid_page(project=annotator.project, challenge=challenge)}
+        return render(request, "challenges/_grid.html", context)
+    page = reverse("grid", args=[slug, challenge.public_id])
+    return SeeOther(f"{page}?after={after}" if after else page)
+
+
+def _returning(request: HttpRequest, slug: str) -> Annotator:
+    """The Annotator of an answer. Strangers were served no grid, and get no row for trying."""
+    if not is_known_in(request, project_slug=slug):
+        raise ChallengeNotFound
+    return annotator_in(request, project_slug=slug, now=timezone.now())
+
+
+def _word_about(key: str | None, slug: str, public_id: str | None) -> str:
+    """The word after the grid answered just before, read from its row; empty for others'."""
+    if not public_id:
+        return ""
+    try:
+        before = shown_challenge(annotator_key=key, project_slug=slug, public_id=public_id)
+    except ChallengeNotFound:
+        return ""
+    return word_after(before.reply)
+
+
+def _state_reply(request: HttpRequest, slug: str, state: State, *, word: str = "") -> HttpResponse:
+    context = state_context(state, project_slug=slug, word=word)
+    if _from_script(request):
+        return render(request, "challenges/_state.html", context, status=state.status)
+    return render(request, "challenges/state.html", context, status=state.status)
+
+
+def _from_script(request: HttpRequest) -> bool:
+    return request.headers.get("X-Requested-With") == "fetch"

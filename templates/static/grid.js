@@ -1,0 +1,189 @@
+// The grid with a script: the next one is fetched while this one is looked at, and an answer goes
+// out in the background. Requests run one after another, answers first, so that the server never
+// gives back a grid that was answered here. An answer stays in sessionStorage until the server has
+// spoken; sending the same answer twice is safe, because the server repeats its reply.
+
+const stage = document.getElementById("stage");
+const line = document.getElementById("word");
+const meter = document.getElementById("meter");
+const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
+const projectName = document.querySelector(".crumb").textContent;
+const issueUrl = stage.firstElementChild.dataset.issue;
+
+const TIMEOUT = 15_000; // ms until a silent server counts as out of reach
+const DOUBLE_CLICK = 400; // ms in which an empty answer is taken for the second half of a click
+
+const stored = (name, otherwise) =>
+  JSON.parse(sessionStorage.getItem(issueUrl + name)) ?? otherwise;
+const store = (name, value) => sessionStorage.setItem(issueUrl + name, JSON.stringify(value));
+
+let outbox = stored("outbox", []); // [{id, url, selected}] in the order of the clicks
+let visit = stored("visit", 0); // squares judged since this tab was opened
+let current = stage.querySelector("[data-grid]");
+let ahead = null; // the next grid, or the reason why there is none
+let shownAt = 0;
+let busy = false;
+let failures = 0;
+let retry = 0;
+
+class Unreachable extends Error {}
+class TooOld extends Error {}
+
+function say(text, tone = "") {
+  line.textContent = text;
+  line.className = `word ${tone && `word-${tone}`}`;
+}
+
+async function post(url, fields) {
+  const body = new URLSearchParams([["csrfmiddlewaretoken", token], ...fields]);
+  let reply;
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT);
+    reply = await fetch(url, { method: "POST", body, signal, headers: { "X-Requested-With": "fetch" } });
+    reply.text_ = await reply.text();
+  } catch {
+    throw new Unreachable(line.dataset.offline);
+  }
+  if (reply.status >= 500 || reply.status === 429) throw new Unreachable(line.dataset.busy);
+  return reply;
+}
+
+function sectionOf(reply) {
+  const template = document.createElement("template");
+  template.innerHTML = reply.text_;
+  const section = template.content.querySelector("[data-grid], [data-state]");
+  if (!section || !reply.headers.get("Content-Type").startsWith("text/html")) throw new TooOld();
+  return section;
+}
+
+// One answer (or skip) to the end: kept until the server has said yes or no to it.
+async function deliver(item) {
+  const reply = await post(item.url, item.selected.map((place) => ["selected", place]));
+  const state = reply.ok ? null : sectionOf(reply);
+  outbox.shift();
+  store("outbox", outbox);
+  if (state) {
+    say(`${state.querySelector("h1").textContent}. ${state.querySelector(".state-text").textContent}`, "warn");
+    if (reply.status === 410) await replaceStale();
+  } else if (reply.status === 200) {
+    const said = JSON.parse(reply.text_);
+    visit += said.judged;
+    store("visit", visit);
+    meter.value = said.settled;
+    say(`${said.word} ${line.dataset.visit.replace("#", visit)}`, said.right === said.known ? "good" : "");
+  }
+}
+
+// Grids fetched beside one that expired are as old: show a fresh one instead.
+async function replaceStale() {
+  ahead = null;
+  const fresh = sectionOf(await post(issueUrl, []));
+  if (fresh.dataset.grid !== current?.dataset.grid) show(fresh);
+}
+
+async function fetchAhead() {
+  ahead = sectionOf(await post(issueUrl, current ? [["keep", current.dataset.grid]] : []));
+  if (ahead.dataset.sheet) new Image().src = ahead.dataset.sheet;
+}
+
+async function work() {
+  if (busy) return;
+  busy = true;
+  clearTimeout(retry);
+  try {
+    while (outbox.length || !ahead) {
+      if (outbox.length) await deliver(outbox[0]);
+      else await fetchAhead();
+      failures = 0;
+      if (!current && ahead) show(ahead);
+      if (!outbox.length && stage.querySelector("[data-state]")) break;
+    }
+  } catch (error) {
+    if (error instanceof Unreachable) {
+      if (outbox.length || !current) say(error.message.replace("#", outbox.length), "warn");
+      retry = setTimeout(work, 1000 * Math.min(30, 2 ** failures++));
+    } else if (error instanceof TooOld) say(line.dataset.old, "warn");
+    else throw error;
+  } finally {
+    busy = false;
+  }
+}
+
+function show(section) {
+  const hadFocus = stage.contains(document.activeElement) || document.activeElement === document.body;
+  if (section === ahead) ahead = null;
+  section.classList.add("arriving");
+  stage.replaceChildren(section);
+  shownAt = performance.now();
+  current = section.dataset.grid ? section : null;
+  if (current) {
+    history.replaceState(null, "", section.dataset.page);
+    document.title = `${section.querySelector("h1").textContent} · ${projectName}`;
+  }
+  if (hadFocus) section.querySelector(".tile-box, h1").focus({ preventScroll: true });
+}
+
+function send(form, skipping) {
+  const selected = skipping ? [] : new FormData(form).getAll("selected");
+  const url = skipping ? form.querySelector(".skip").formAction : form.action;
+  outbox.push({ id: current.dataset.grid, url, selected });
+  store("outbox", outbox);
+  const answered = current;
+  current = null;
+  if (ahead) show(ahead);
+  else wait(answered);
+  work();
+}
+
+function wait(answered) {
+  answered.classList.add("waiting");
+  answered.inert = true;
+  say(line.dataset.waiting);
+}
+
+const boxes = () => [...(current?.querySelectorAll(".tile-box") ?? [])];
+const count = () => {
+  const number = boxes().filter((box) => box.checked).length;
+  if (current) current.querySelector(".send-count").textContent = number || "";
+  return number;
+};
+
+stage.addEventListener("submit", (event) => {
+  if (!event.target.matches(".grid-form")) return;
+  event.preventDefault();
+  const skipping = event.submitter?.matches(".skip");
+  if (!current || (!count() && performance.now() - shownAt < DOUBLE_CLICK)) return;
+  send(event.target, skipping);
+});
+stage.addEventListener("change", count);
+stage.addEventListener("reset", () => setTimeout(count));
+stage.addEventListener("error", (event) => {
+  if (event.target.matches(".tile-picture")) say(line.dataset.broken, "warn");
+}, true);
+
+document.addEventListener("keydown", (event) => {
+  if (!current || event.ctrlKey || event.metaKey || event.altKey) return;
+  const all = boxes();
+  const edge = Number(current.className.match(/grid-(\d)/)[1]);
+  const here = all.indexOf(document.activeElement);
+  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -edge, ArrowDown: edge }[event.key];
+  if (step) {
+    event.preventDefault();
+    (all[here < 0 ? 0 : here + step] ?? all[here]).focus();
+  } else if (/^[1-9]$/.test(event.key)) all[event.key - 1]?.click();
+  else if (event.key === "Enter") {
+    // A held key sends one grid, not all that follow.
+    if (event.repeat) event.preventDefault();
+    else if (document.activeElement === document.body) current.querySelector("form").requestSubmit();
+  }
+});
+window.addEventListener("online", work);
+
+shownAt = performance.now();
+if (current && outbox.some((item) => item.id === current.dataset.grid)) {
+  const answered = current; // sent before the reload: wait for the word on it
+  current = null;
+  wait(answered);
+}
+count();
+work();
