@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from django.db.models import QuerySet
+
 from labelhub.projects.models import Example, LabelClass, Project
 
 
@@ -65,4 +67,23 @@ def _catalogue(project_id: int, _created_at: datetime, _version: int) -> Catalog
             )
             for row in rows
         )
+    )
+
+
+def project_by_slug(slug: str) -> Project | None:
+    """The project with its progress."""
+    return Project.objects.select_related("progress").filter(slug=slug).first()
+
+
+def projects_with_progress() -> QuerySet[Project]:
+    """All projects with their progress, by name."""
+    return Project.objects.select_related("progress").order_by("name")
+
+
+def example_picture(*, project_slug: str, image_id: int) -> str | None:
+    """Content hash of an example's picture; None for an image that is no example."""
+    return (
+        Example.objects.filter(image_id=image_id, label_class__project__slug=project_slug)
+        .values_list("image__sha256", flat=True)
+        .first()
     )
