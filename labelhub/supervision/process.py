@@ -41,6 +41,7 @@ class Process:
         self._child: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._touched: int | None = None  # the heartbeat file's time stamp as last seen
+        self._was_heard = False  # in this life
         self._heard_at = 0.0
 
     @property
@@ -76,7 +77,7 @@ class Process:
         self.state = State.RUNNING
         self.is_ready = spec.ready is None
         self._started_at = self._heard_at = now
-        self._touched = self._stamp()
+        self._touched, self._was_heard = self._stamp(), False
         return pipe
 
     def look_ready(self) -> bool:
@@ -93,9 +94,8 @@ class Process:
             return False
         stamp = self._stamp()
         if stamp != self._touched:
-            self._touched, self._heard_at = stamp, now
-        first = self._heard_at == self._started_at
-        allowed = heartbeat.first_seconds if first else heartbeat.stale_seconds
+            self._touched, self._was_heard, self._heard_at = stamp, True, now
+        allowed = heartbeat.stale_seconds if self._was_heard else heartbeat.first_seconds
         return now - self._heard_at > allowed
 
     def excuse(self, *, now: float) -> None:

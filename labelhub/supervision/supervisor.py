@@ -197,6 +197,8 @@ class _Lines:
     def read(self) -> list[str]:
         """The lines that came since the last call."""
         data = self._pipe.read(_READ_BYTES)
+        if data is None:  # nothing there after all
+            return []
         if data:
             *whole, self._begun = (self._begun + data).split(b"\n")
         else:

@@ -16,7 +16,8 @@ SMALL = ("-m", "tests.supervision.small_site")
 def test_each_line_says_which_process_speaks(start: Start) -> None:
     run = start(*SMALL, "plain")
     run.wait_for("bob        | hello")
-    assert run.said("ada        | hello")
+    run.wait_for("ada        | hello")
+    assert not run.said("supervisor | hello")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
