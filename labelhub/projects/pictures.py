@@ -154,7 +154,7 @@ def _is_turned(opened: Pillow.Image) -> bool:
     """Whether the metadata, EXIF or XMP, asks for the picture to be turned."""
     if opened.format == "PNG" and not opened.info:
         return False
-    return opened.getexif().get(TURNED, 1) != 1
+    return bool(opened.getexif().get(TURNED, 1) != 1)
 
 
 def _eight_bits(picture: Pillow.Image) -> Pillow.Image:

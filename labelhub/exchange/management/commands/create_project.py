@@ -1,0 +1,44 @@
+"""``manage.py create_project NAME --classes a,b,c [--question …] [--json FILE|-]``"""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from labelhub.projects.commands import add_json_option, write_json
+from labelhub.projects.services import ProjectError, create_project
+
+
+class Command(BaseCommand):
+    """Makes a project with its classes; exit code 0 once it is there."""
+
+    help = "Make a project. Its classes exclude each other; 'none of these' comes by itself."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name", help="what people read, e.g. 'Street signs'")
+        parser.add_argument(
+            "--classes",
+            required=True,
+            help="two or more, separated by commas, with their article: 'a bicycle,a bus'",
+        )
+        parser.add_argument(
+            "--question",
+            default="",
+            help="what people are asked; {name} stands for the class "
+            "(default: Select all squares with {name})",
+        )
+        add_json_option(parser)
+
+    def handle(self, *, name: str, classes: str, question: str, json: str | None, **_: Any) -> None:
+        wanted = [part.strip() for part in classes.split(",") if part.strip()]
+        try:
+            project = create_project(name=name, class_names=wanted, question=question)
+        except ProjectError as error:
+            raise CommandError(str(error)) from error
+        except ValidationError as error:
+            raise CommandError(f"project {name!r}: {' '.join(error.messages)}") from error
+        write_json({"project": project.slug}, json, self.stdout)
+        if json != "-":
+            self.stdout.write(
+                f"Project {project.slug} is there. Next: manage.py import_images {project.slug} …"
+            )
