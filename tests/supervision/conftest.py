@@ -1,6 +1,7 @@
 """Real processes under a real supervisor, each test with a folder and a port of its own."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from labelhub.supervision.places import broker_socket
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 _MARK = "LABELHUB_TEST_RUN"
@@ -96,6 +99,8 @@ class Run:
             except ProcessLookupError:
                 continue
         self.process.wait(timeout=10)
+        if (folder := broker_socket(self.data_dir).parent).parent == Path("/tmp"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 Start = Callable[..., Run]

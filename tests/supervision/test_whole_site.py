@@ -39,7 +39,7 @@ def broker_word(run: Run) -> str:
     return str(run.data_dir / "run" / "broker")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_the_site_runs_in_a_long_folder_and_mends_itself(
     start: Start, port: int, tmp_path: Path
 ) -> None:
@@ -68,7 +68,7 @@ def test_the_site_runs_in_a_long_folder_and_mends_itself(
     assert not answers(port)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_killed_supervisor_leaves_nothing_of_the_site(start: Start, port: int) -> None:
     run = start(*SUPERVISE, str(port))
     run.wait_for("ready: http", seconds=60)
