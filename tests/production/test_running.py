@@ -69,21 +69,22 @@ def test_the_whole_site_comes_up_healthy_and_ends_when_told(stack: Stack) -> Non
 
 
 def test_a_worker_that_has_been_silent_for_a_minute_is_ended(stack: Stack) -> None:
-    """Two processes stand in for the worker and for a neighbour who must be left alone."""
+    """Other processes stand in for the worker, and for its neighbour who must be left alone."""
     beat = stack.folder / "data" / "run" / "ranking.alive"
     beat.parent.mkdir()
-    stack.processes = {name: _sleeper() for name in ("worker", "neighbour")}
-    (stack.folder / "children").write_text(f"{stack.processes['worker'].pid} ")
+    stack.processes = {name: _sleeper() for name in ("early", "late", "neighbour")}
 
     assert not stack.is_healthy("ranking-worker"), "it has not said anything yet"
     beat.touch()
     assert stack.is_healthy("ranking-worker")
+    (stack.folder / "children").write_text(f"{stack.processes['early'].pid} ")
     _age(beat, seconds=40)
     assert not stack.is_healthy("ranking-worker")
-    assert stack.processes["worker"].poll() is None, "40 seconds are no reason yet"
+    (stack.folder / "children").write_text(f"{stack.processes['late'].pid} ")
     _age(beat, seconds=70)
     assert not stack.is_healthy("ranking-worker")
-    assert stack.wait_for_end("worker") == -9
+    assert stack.wait_for_end("late") == -9
+    assert stack.processes["early"].poll() is None, "40 seconds were no reason yet"
     assert stack.processes["neighbour"].poll() is None
 
 
