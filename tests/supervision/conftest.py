@@ -99,7 +99,8 @@ class Run:
             except ProcessLookupError:
                 continue
         self.process.wait(timeout=10)
-        if (folder := broker_socket(self.data_dir).parent).parent == Path("/tmp"):
+        folder = broker_socket(self.data_dir).parent
+        if not folder.is_relative_to(self.data_dir):
             shutil.rmtree(folder, ignore_errors=True)
 
 
