@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "labelhub.challenges",
     "labelhub.exchange",
     "labelhub.dashboard",
+    "labelhub.benchmarks",
     "workers",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -86,8 +87,10 @@ if PRODUCTION and not DATABASE_URL:
     DATABASE_URL = env.required("DATABASE_URL", "e.g. postgres://user:password@host/labelhub")
 DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=600)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # Writers queue: see labelhub/sqlite.
     # IMMEDIATE: a deferred transaction that reads and then writes fails under contention.
     # FULL: an acknowledged vote is on the disk before the reply is sent.
+    DATABASES["default"]["ENGINE"] = "labelhub.sqlite"
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.postgres import postgres_url
+from labelhub.benchmarks.postgres import postgres_url
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,6 @@ STORAGES = {
 }
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+if DATABASES["default"]["ENGINE"].endswith("sqlite"):
     # A file: an in-memory database is not shared between threads the way a real one is.
     DATABASES["default"]["TEST"] = {"NAME": str(_scratch / "test.sqlite3")}

@@ -21,7 +21,7 @@ CONTENDERS_AT_THE_END = 50  # classes looked through before we say that nothing 
 
 
 class Clash(RuntimeError):
-    """Another grid took one of the planned images between reading and leasing."""
+    """Another grid took one of the planned images between reading and writing."""
 
 
 def plan_grid(

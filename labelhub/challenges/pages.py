@@ -50,6 +50,7 @@ class GridPage:
     tiles: tuple[TilePlace, ...]
     images: int
     settled: int
+    progress_words: str
     issue_url: str
     page_url: str
     sheet_url: str
@@ -88,6 +89,9 @@ def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
         tiles=tuple(TilePlace(n, *divmod(n, edge)) for n in range(challenge.tile_count)),
         images=max(project.progress.images, 1),
         settled=project.progress.settled,
+        progress_words=settled_words(
+            settled=project.progress.settled, images=project.progress.images
+        ),
         issue_url=reverse("issue", args=[project.slug]),
         page_url=reverse("grid", args=here),
         sheet_url=reverse("sheet", args=here),

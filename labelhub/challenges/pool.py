@@ -58,22 +58,26 @@ def read_pool(
 
     Images that the annotator has seen are left out, as are open ones leased to another grid.
     Every part has a limit and an index, so the cost does not grow with the corpus. ``everywhere``
-    widens the random window to the whole circle, for the end of a project.
+    widens the random window to the whole circle, for the end of a project. Call it inside the
+    transaction that leases: rows that another such transaction is reading are passed over.
     """
+    locked = connection.features.has_select_for_update_skip_locked
     parts: list[str] = []
     values: list[str | int | float | None] = []
 
     def add(source: str, condition: str, order: str, limit: int, *arguments: float | str) -> None:
-        free = "" if source.startswith("gold") else " AND c.leased_until <= %s"
+        shared = source.startswith("gold")  # many grids at once may hold the same Gold
+        free = "" if shared else " AND c.leased_until <= %s"
+        lock = " FOR UPDATE OF c SKIP LOCKED" if locked and not shared else ""
         parts.append(
             f"SELECT * FROM (SELECT {_COLUMNS}, %s AS source FROM {_candidate} c"  # noqa: S608
             f" WHERE c.project_id = %s AND {condition}{free}"
             f" AND NOT EXISTS (SELECT 1 FROM {_tile} t"
             f" WHERE t.annotator_id = %s AND t.image_id = c.image_id)"
-            f" ORDER BY {order} LIMIT {limit:d}) AS part{len(parts)}"
+            f" ORDER BY {order} LIMIT {limit:d}{lock}) AS part{len(parts)}"
         )
         values.extend([source, project_id, *arguments])
-        values.extend([] if source.startswith("gold") else [_adapt(now)])
+        values.extend([] if shared else [_adapt(now)])
         values.append(annotator_id)
 
     for label_class_id in classes:

@@ -27,3 +27,7 @@ class ChallengeSpent(RuntimeError):
 
 class BadAnswer(ValueError):
     """The answer names places that the grid does not have."""
+
+
+class TooBusy(RuntimeError):
+    """Requests got in each other's way; nothing was stored, and the next try may pass."""

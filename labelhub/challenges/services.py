@@ -20,6 +20,7 @@ from labelhub.challenges.refusals import (
     ChallengeSpent,
     NothingToAsk,
     ProjectPaused,
+    TooBusy,
 )
 from labelhub.challenges.selectors import (
     graded_totals,
@@ -32,7 +33,7 @@ from labelhub.rounds.models import LONG_AGO, Candidate
 from labelhub.rounds.queueing import requeue
 from labelhub.votes.services import NewVote, record_votes
 
-TRIES = 4  # when other grids lease the same images in the same moment
+TRIES = 3  # when two requests of one person take the same Gold in the same moment
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def issue_challenge(
 
     A grid that was issued and not answered is given again, so that reloading a page wastes no
     images; ``keep`` is the public id of the one on the screen, which is not "next". Raises
-    ProjectPaused, AnnotatorPaused, NothingToAsk.
+    ProjectPaused, AnnotatorPaused, NothingToAsk, TooBusy.
     """
     project = annotator.project
     if project.status != Project.Status.ACTIVE:
@@ -66,14 +67,29 @@ def issue_challenge(
     for challenge in open_challenges(annotator=annotator, now=now):
         if challenge.public_id != keep:
             return challenge
-    for everywhere in [False] * TRIES + [True] * TRIES:
-        plan = plan_grid(annotator=annotator, now=now, generator=generator, everywhere=everywhere)
+    for _ in range(TRIES):
         try:
-            if plan is not None:
-                return write_grid(annotator=annotator, plan=plan, now=now)
+            if issued := _issue(annotator, now, generator):
+                return issued
+            raise NothingToAsk(_why_nothing(project))
         except Clash:
             continue
-    raise NothingToAsk(_why_nothing(project))
+    raise TooBusy("other requests of this annotator took the same images")
+
+
+def _issue(annotator: Annotator, now: datetime, generator: Random) -> Challenge | None:
+    """Plan a grid and write it in one transaction: what was read is still free when it is leased.
+
+    None when nothing is left to ask, also after a look through the whole project.
+    """
+    with transaction.atomic():
+        for everywhere in (False, True):
+            plan = plan_grid(
+                annotator=annotator, now=now, generator=generator, everywhere=everywhere
+            )
+            if plan is not None:
+                return write_grid(annotator=annotator, plan=plan, now=now)
+    return None
 
 
 def _why_nothing(project: Project) -> str:

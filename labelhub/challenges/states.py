@@ -14,6 +14,7 @@ from labelhub.challenges.refusals import (
     ChallengeSpent,
     NothingToAsk,
     ProjectPaused,
+    TooBusy,
 )
 
 Words = str | Promise
@@ -25,6 +26,7 @@ REFUSALS = (
     ChallengeSpent,
     NothingToAsk,
     ProjectPaused,
+    TooBusy,
 )
 
 
@@ -74,6 +76,13 @@ _STATES: dict[type[Exception], State] = {
         _("This grid is not here"),
         _("It belongs to another visit, or your browser keeps no cookies. Nothing was stored."),
         _("Start a new grid"),
+    ),
+    TooBusy: State(
+        "busy",
+        503,
+        _("Too much at once"),
+        _("Two of your requests got in each other's way. Nothing was lost; please try again."),
+        _NEXT,
     ),
     BadAnswer: State(
         "bad-answer",

@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests that speak of it: ``TEST_DATABASE_URL``, an installed server, or
+"""A throw-away PostgreSQL for tests and benchmarks: ``TEST_DATABASE_URL``, an installed server, or
 the one in the wheel. Started in a short private folder on a unix socket, gone afterwards."""
 
 import os
@@ -49,7 +49,7 @@ def _server(tools: Path, folder: Path) -> Iterator[str]:
         shutil.chown(folder, user=user.pw_uid, group=user.pw_gid)
 
     def run(*command: str) -> None:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603  the server's own programs
             command,
             user=user.pw_uid if user else None,
             group=user.pw_gid if user else None,

@@ -1,0 +1,91 @@
+"""Writers wait in a queue, not in SQLite's busy handler.
+
+SQLite lets one connection write at a time. Those that come meanwhile sleep, for up to 100 ms a try,
+in no order: under sixteen clients some waited for seconds while others overtook them. Here a
+transaction first takes its turn, by a lock among the threads of its process and a file lock among
+processes, which the kernel frees when one is killed. It only orders: what is right is still up to
+SQLite's own locks, and single statements outside a transaction go their usual way.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.sqlite3 import base
+
+POLL_SECONDS = 0.0005
+_turns: dict[str, threading.Lock] = {}
+_turns_lock = threading.Lock()
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A connection whose transactions take turns with all others on the same file."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._held: tuple[threading.Lock, int] | None = None
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self._take_turn()
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        except BaseException:
+            self._end_turn()
+            raise
+
+    def _commit(self) -> None:
+        super()._commit()  # type: ignore[misc]  # when this fails Django rolls back
+        self._end_turn()
+
+    def _rollback(self) -> None:
+        try:
+            super()._rollback()  # type: ignore[misc]
+        finally:
+            self._end_turn()
+
+    def _close(self) -> None:
+        try:
+            super()._close()  # type: ignore[misc]
+        finally:
+            self._end_turn()
+
+    def _take_turn(self) -> None:
+        """Wait for this connection's turn, as long as a statement may. Raises OperationalError."""
+        if self._held or self.is_in_memory_db():
+            return
+        path = f"{self.settings_dict['NAME']}-turn"
+        deadline = time.monotonic() + float(self.settings_dict["OPTIONS"].get("timeout", 5.0))
+        with _turns_lock:
+            turn = _turns.setdefault(path, threading.Lock())
+        if not turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise OperationalError("database is locked")
+        try:
+            self._held = (turn, _locked_file(path, deadline))
+        except BaseException:
+            turn.release()
+            raise
+
+    def _end_turn(self) -> None:
+        if self._held:
+            turn, descriptor = self._held
+            self._held = None
+            os.close(descriptor)  # and with it the lock
+            turn.release()
+
+
+def _locked_file(path: str, deadline: float) -> int:
+    """A descriptor that holds the lock among processes; only one thread of each polls for it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise OperationalError("database is locked") from None
+            time.sleep(POLL_SECONDS)
+        else:
+            return descriptor
