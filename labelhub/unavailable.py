@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 5
@@ -23,10 +24,13 @@ class DatabaseUnavailableMiddleware:
         if not isinstance(error, OperationalError | InterfaceError):
             return None
         logger.error("database unavailable at %s: %s", request.path, error)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        if "text/html" in request.headers.get("Accept", ""):
+            return HttpResponse(render_to_string("503.html"), status=503, headers=headers)
         return HttpResponse(
             "LabelHub cannot reach its database at the moment. Nothing was stored; "
             "please send the same again in a few seconds.",
             status=503,
             content_type="text/plain; charset=utf-8",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            headers=headers,
         )

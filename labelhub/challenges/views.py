@@ -5,6 +5,7 @@ script sends ``X-Requested-With: fetch`` and gets the grid as a fragment and the
 JSON. A GET never writes.
 """
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from random import SystemRandom
@@ -27,10 +28,12 @@ from labelhub.challenges.refusals import ChallengeExpired, ChallengeNotFound, Ch
 from labelhub.challenges.selectors import shown_challenge, tile_pictures
 from labelhub.challenges.services import issue_challenge, skip_challenge, submit_answer
 from labelhub.challenges.states import ANSWERED, REFUSALS, State, state_context, state_of
+from labelhub.projects.pictures import PictureMissing
 from labelhub.projects.sheets import sheet as sheet_of
 
 SHEET_SECONDS = 3600  # private: the page shows one picture nine times, and the script fetches ahead
 View = TypeVar("View", bound=Callable[..., HttpResponse])
+logger = logging.getLogger(__name__)
 _dice = SystemRandom()
 
 
@@ -93,7 +96,11 @@ def sheet(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
     pictures = key and tile_pictures(annotator_key=key, project_slug=slug, public_id=public_id)
     if not pictures:
         raise Http404
-    data, content_type = sheet_of(pictures, columns=edge_of(len(pictures)))
+    try:
+        data, content_type = sheet_of(pictures, columns=edge_of(len(pictures)))
+    except PictureMissing as error:
+        logger.exception("grid %s cannot be shown", public_id)
+        raise Http404 from error
     headers = {"Cache-Control": f"private, max-age={SHEET_SECONDS}, immutable"}
     return HttpResponse(data, content_type=content_type, headers=headers)
 

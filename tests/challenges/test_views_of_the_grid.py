@@ -1,0 +1,296 @@
+"""The doors of the grid: every reply code, what is written, and what it costs."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from labelhub.annotators.models import Annotator
+from labelhub.challenges import views
+from labelhub.challenges.models import Challenge
+from labelhub.projects.models import Project
+from labelhub.votes.models import Vote
+from tests.factories import shapes_project, true_key
+
+pytestmark = pytest.mark.django_db
+SCRIPT = {"x-requested-with": "fetch"}
+CONTROL = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
+
+
+@pytest.fixture
+def project() -> Project:
+    return shapes_project()
+
+
+def visit(project: Project) -> tuple[Client, Challenge]:
+    """A new visitor who pressed Start."""
+    client = Client()
+    client.post(f"/p/{project.slug}/grid/")
+    return client, Challenge.objects.latest("pk")
+
+
+def address(challenge: Challenge, verb: str = "") -> str:
+    return f"/p/{challenge.project.slug}/grid/{challenge.public_id}/{verb}"
+
+
+def statements(queries: CaptureQueriesContext) -> list[str]:
+    return [q["sql"] for q in queries if not q["sql"].startswith(CONTROL)]
+
+
+def right_places(challenge: Challenge) -> list[int]:
+    tiles = challenge.tiles.select_related("image")
+    return [tile.place for tile in tiles if true_key(tile.image) == challenge.label_class.key]
+
+
+def test_start_leads_to_a_page_with_nine_nameless_squares(project: Project) -> None:
+    client = Client()
+    start = client.post(f"/p/{project.slug}/grid/")
+    page = client.get(start["Location"])
+    assert start.status_code == 303
+    assert page.status_code == 200
+    for number in range(1, 10):
+        assert f"Square {number} of 9" in page.text
+    assert page.text.count('type="checkbox"') == 9
+
+
+def test_nothing_on_the_page_tells_a_picture_from_another(project: Project) -> None:
+    client, challenge = visit(project)
+    page = client.get(address(challenge)).text
+    for tile in challenge.tiles.select_related("image"):
+        assert tile.image.sha256 not in page
+        assert tile.image.name not in page
+    assert page.count(address(challenge, "sheet")) == 9 + 1  # the tiles, and one for the script
+
+
+def test_coming_back_gives_the_same_grid_and_wastes_no_images(project: Project) -> None:
+    client, challenge = visit(project)
+    again = client.post(f"/p/{project.slug}/grid/")
+    assert again["Location"] == address(challenge)
+    assert Challenge.objects.count() == 1
+
+
+def test_the_script_gets_the_grid_after_the_one_on_the_screen(project: Project) -> None:
+    client, challenge = visit(project)
+    body = {"keep": challenge.public_id}
+    reply = client.post(f"/p/{project.slug}/grid/", body, headers=SCRIPT)
+    following = Challenge.objects.latest("pk")
+    assert reply.status_code == 200
+    assert following != challenge
+    assert f'data-grid="{following.public_id}"' in reply.text
+    assert "<html" not in reply.text
+
+
+def test_without_a_script_an_answer_leads_to_the_next_grid_with_a_word(project: Project) -> None:
+    client, challenge = visit(project)
+    sent = client.post(address(challenge, "answer"), {"selected": right_places(challenge)})
+    page = client.get(sent["Location"])
+    known = Challenge.objects.get(pk=challenge.pk).reply["known"]
+    assert sent.status_code == 303
+    assert f"{known} of {known} known ones right." in page.text
+    assert Challenge.objects.latest("pk").public_id in sent["Location"]
+
+
+def test_the_script_gets_totals_and_a_word(project: Project) -> None:
+    client, challenge = visit(project)
+    body = {"selected": right_places(challenge)}
+    reply = client.post(address(challenge, "answer"), body, headers=SCRIPT)
+    assert reply.status_code == 200
+    assert set(reply.json()) == {"judged", "known", "right", "settled", "images", "word"}
+    assert reply.json()["judged"] == Vote.objects.count() == 9
+
+
+def test_the_same_answer_again_gets_the_same_reply_and_adds_no_vote(project: Project) -> None:
+    client, challenge = visit(project)
+    body = {"selected": [0, 3]}
+    first = client.post(address(challenge, "answer"), body, headers=SCRIPT)
+    again = client.post(address(challenge, "answer"), body, headers=SCRIPT)
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert Vote.objects.count() == 9
+
+
+def test_another_answer_to_a_spent_grid_is_409_and_the_first_stands(project: Project) -> None:
+    client, challenge = visit(project)
+    client.post(address(challenge, "answer"), {"selected": [0]}, headers=SCRIPT)
+    for headers in (SCRIPT, {}):
+        reply = client.post(address(challenge, "answer"), {"selected": [1]}, headers=headers)
+        assert reply.status_code == 409
+        assert "That one stands." in reply.text
+    assert Challenge.objects.get(pk=challenge.pk).answer == [0]
+
+
+def test_a_late_answer_is_410_and_adds_no_vote(project: Project) -> None:
+    client, challenge = visit(project)
+    Challenge.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert client.post(address(challenge, "answer"), {"selected": [0]}).status_code == 410
+    assert client.get(address(challenge)).status_code == 410
+    assert not Vote.objects.exists()
+
+
+def test_outsider_oskar_can_neither_see_nor_answer_adas_grid(project: Project) -> None:
+    _, challenge = visit(project)
+    stranger = Client()
+    visitor, _ = visit(project)
+    for oskar in (stranger, visitor):
+        for reply in (
+            oskar.get(address(challenge)),
+            oskar.get(address(challenge, "sheet")),
+            oskar.post(address(challenge, "answer"), {"selected": [0]}),
+            oskar.post(address(challenge, "skip")),
+        ):
+            assert reply.status_code == 404
+    assert Challenge.objects.get(pk=challenge.pk).state == Challenge.State.OPEN
+
+
+def test_a_stranger_who_answers_gets_no_row(project: Project) -> None:
+    _, challenge = visit(project)
+    before = Annotator.objects.count()
+    assert Client().post(address(challenge, "answer"), {"selected": [0]}).status_code == 404
+    assert Annotator.objects.count() == before
+
+
+@pytest.mark.parametrize("selected", [["9"], ["-1"], ["0", "0"], ["x"], list("0" * 26)])
+def test_an_answer_out_of_range_is_400_and_the_grid_stays_open(
+    project: Project, selected: list[str]
+) -> None:
+    client, challenge = visit(project)
+    reply = client.post(address(challenge, "answer"), {"selected": selected})
+    assert reply.status_code == 400
+    assert Challenge.objects.get(pk=challenge.pk).state == Challenge.State.OPEN
+    assert not Vote.objects.exists()
+
+
+def test_skipping_gives_another_grid_and_adds_no_vote(project: Project) -> None:
+    client, challenge = visit(project)
+    reply = client.post(address(challenge, "skip"))
+    assert reply.status_code == 303
+    assert challenge.public_id not in reply["Location"]
+    assert client.post(address(challenge, "skip"), headers=SCRIPT).status_code == 204
+    assert client.get(address(challenge)).status_code == 409
+    assert not Vote.objects.exists()
+
+
+def test_an_answered_grid_shows_what_was_said_to_it(project: Project) -> None:
+    client, challenge = visit(project)
+    client.post(address(challenge, "answer"), {"selected": right_places(challenge)})
+    page = client.get(address(challenge))
+    assert "known ones right" in page.text
+    assert "Next grid" in page.text
+
+
+def test_when_nothing_is_left_the_page_says_so_with_the_last_word() -> None:
+    client, challenge = visit(shapes_project(images=9, gold_per_class=0))
+    reply = client.post(address(challenge, "answer"), {"selected": [0]})
+    assert reply.status_code == 200
+    assert "9 squares counted." in reply.text
+    assert "You have seen every picture" in reply.text
+
+
+def test_a_project_without_pictures_says_so(project: Project) -> None:
+    empty = shapes_project(name="Empty", images=0)
+    reply = Client().post(f"/p/{empty.slug}/grid/")
+    assert "This project has no pictures yet." in reply.text
+
+
+def test_asking_an_empty_project_twice_makes_one_annotator() -> None:
+    empty = shapes_project(images=0)
+    client = Client()
+    client.post(f"/p/{empty.slug}/grid/")
+    client.post(f"/p/{empty.slug}/grid/")
+    assert Annotator.objects.count() == 1
+
+
+def test_a_paused_project_or_annotator_is_served_no_grid(project: Project) -> None:
+    client, _ = visit(project)
+    Annotator.objects.update(paused=True)
+    assert "Your answers are paused" in client.post(f"/p/{project.slug}/grid/").text
+    Project.objects.update(status=Project.Status.PAUSED)
+    reply = client.post(f"/p/{project.slug}/grid/", headers=SCRIPT)
+    assert reply.status_code == 403
+    assert "This project is paused" in reply.text
+
+
+def test_an_unknown_project_is_404() -> None:
+    assert Client().get("/p/nowhere/").status_code == 404
+    assert Client().post("/p/nowhere/grid/").status_code == 404
+    assert not Annotator.objects.exists()
+
+
+def test_a_get_never_writes(project: Project) -> None:
+    client, challenge = visit(project)
+    with CaptureQueriesContext(connection) as queries:
+        for page in ("/", "/login/", f"/p/{project.slug}/", address(challenge)):
+            assert client.get(page).status_code == 200
+            Client().get(page)
+        client.head(f"/p/{project.slug}/")
+    assert [sql for sql in statements(queries) if not sql.startswith(("SELECT", "PRAGMA"))] == []
+
+
+def test_crawlers_and_link_previews_get_no_grid(project: Project) -> None:
+    crawler = Client()
+    assert crawler.get(f"/p/{project.slug}/grid/").status_code == 405
+    crawler.get(f"/p/{project.slug}/")
+    assert not Annotator.objects.exists()
+    assert not Challenge.objects.exists()
+    assert set(crawler.cookies) == {"csrftoken"}
+
+
+@pytest.fixture(params=["visitor", "user"])
+def annotating(request: pytest.FixtureRequest, project: Project) -> Client:
+    """Someone who answered a grid already."""
+    client = Client()
+    if request.param == "user":
+        client.force_login(User.objects.create_user("ada"))
+    client.post(f"/p/{project.slug}/grid/")
+    challenge = Challenge.objects.latest("pk")
+    client.post(address(challenge, "answer"), {"selected": right_places(challenge)})
+    return client
+
+
+def test_a_whole_grid_takes_six_queries_and_its_answer_fourteen(
+    annotating: Client, project: Project
+) -> None:
+    shown = Challenge.objects.latest("pk")
+    body = {"keep": shown.public_id}
+    with CaptureQueriesContext(connection) as issuing:
+        annotating.post(f"/p/{project.slug}/grid/", body, headers=SCRIPT)
+    selected = {"selected": right_places(shown)}
+    with CaptureQueriesContext(connection) as answering:
+        annotating.post(address(shown, "answer"), selected, headers=SCRIPT)
+    assert Challenge.objects.get(pk=shown.pk).state == Challenge.State.ANSWERED
+    assert len(statements(issuing)) <= 6, statements(issuing)
+    assert len(statements(answering)) <= 14, statements(answering)
+    assert not any("django_session" in sql for sql in statements(issuing) + statements(answering))
+
+
+def test_a_picture_gone_from_the_folder_is_a_404_and_the_grid_can_be_skipped(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, challenge = visit(project)
+    assert client.get(address(challenge, "sheet")).status_code == 404
+    assert "is not in the folder any more" in caplog.text
+    assert client.post(address(challenge, "skip")).status_code == 303
+
+
+def test_a_database_that_is_locked_is_503_for_scripts_and_for_people(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, challenge = visit(project)
+
+    def locked(**_: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(views, "submit_answer", locked)
+    for headers, words in ((SCRIPT, "Nothing was stored"), ({"accept": "text/html"}, "<html")):
+        reply = client.post(address(challenge, "answer"), {"selected": [0]}, headers=headers)
+        assert reply.status_code == 503
+        assert int(reply["Retry-After"]) > 0
+        assert words in reply.text
+
+
+def test_a_request_without_the_forms_token_is_refused(project: Project) -> None:
+    assert Client(enforce_csrf_checks=True).post(f"/p/{project.slug}/grid/").status_code == 403
+    assert not Annotator.objects.exists()
