@@ -16,6 +16,9 @@ def read_folder(root: Path) -> Iterator[Item | Refused]:
     """
     home = root.resolve()
     for entry in _walk(root):
+        if isinstance(entry, Refused):
+            yield Refused(printable(entry.name), entry.reason)
+            continue
         path = PurePosixPath(Path(entry.path).relative_to(root).as_posix())
         if is_clutter(path):
             continue
@@ -28,10 +31,14 @@ def read_folder(root: Path) -> Iterator[Item | Refused]:
             yield Refused(name, f"cannot be read: {error.strerror}")
 
 
-def _walk(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _walk(folder: Path) -> Iterator[os.DirEntry[str] | Refused]:
     """Everything below a folder that is not a folder itself, links among it."""
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        yield Refused(str(folder), f"the folder cannot be read: {error.strerror}")
+        return
     for entry in entries:
         if not entry.is_dir(follow_symlinks=False):
             yield entry

@@ -1,5 +1,7 @@
 """Pictures from NPZ: ``images`` (N, H, W[, C]) uint8, and maybe ``labels`` (N,), ``classes`` (K,).
 
+A label is a place in ``classes``, or -1 for a picture whose class is not told.
+
 The images are read one by one from the compressed stream, so that memory stays flat. Nothing in the
 file is ever unpickled.
 """
@@ -17,8 +19,11 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from labelhub.exchange.items import Item, Refused, SourceError, printable
-from labelhub.exchange.zips import open_zip
+from labelhub.exchange.zips import METHODS, open_zip
 from labelhub.projects.pictures import MOST_PIXELS
+
+UNTOLD = -1
+MOST_SMALL_BYTES = 256_000_000  # of labels, and of classes: these are read at once
 
 _BROKEN = (
     zipfile.BadZipFile,
@@ -45,7 +50,7 @@ class PixelFile:
         """The pictures in order. Raises SourceError where the file breaks off."""
         record = self.shape[1:]
         size = math.prod(record)
-        with self.archive.open("images.npy") as stream:
+        with _member(self.archive, self.path, "images") as stream:
             _header(stream, self.path, "images")
             for number in range(self.shape[0]):
                 try:
@@ -58,7 +63,10 @@ class PixelFile:
                 yield Item(f"{self.path.name}[{number}]", self._folders(number), pixels)
 
     def _folders(self, number: int) -> tuple[str, ...]:
-        return () if self.labels is None else (self.classes[self.labels[number]],)
+        """The class of a picture, as the folder it would lie in."""
+        if self.labels is None or self.labels[number] == UNTOLD:
+            return ()
+        return (self.classes[self.labels[number]],)
 
 
 def open_npz(path: Path) -> PixelFile:
@@ -78,11 +86,21 @@ def _wrong(path: Path, array: str, complaint: str) -> SourceError:
     return SourceError(f"{path}: array {array!r}: {complaint}")
 
 
+def _member(archive: zipfile.ZipFile, path: Path, array: str) -> IO[bytes]:
+    """An array's stream. Raises SourceError where it is encrypted, damaged or oddly packed."""
+    if archive.getinfo(f"{array}.npy").compress_type not in METHODS:
+        raise _wrong(path, array, "packed by an unusual method; save it with numpy.savez")
+    try:
+        return archive.open(f"{array}.npy")
+    except _BROKEN as error:
+        raise _wrong(path, array, f"cannot be read ({error})") from error
+
+
 def _image_shape(archive: zipfile.ZipFile, path: Path) -> tuple[int, ...]:
     if "images.npy" not in archive.namelist():
         there = ", ".join(name.removesuffix(".npy") for name in archive.namelist()) or "nothing"
         raise _wrong(path, "images", f"not in the file (there is {there})")
-    with archive.open("images.npy") as stream:
+    with _member(archive, path, "images") as stream:
         shape, fortran, dtype = _header(stream, path, "images")
     if dtype != np.uint8:
         raise _wrong(path, "images", f"uint8 is needed, not {dtype}")
@@ -132,11 +150,18 @@ def _small_arrays(archive: zipfile.ZipFile, path: Path) -> dict[str, NDArray[np.
     for array in ("labels", "classes"):
         if f"{array}.npy" not in archive.namelist():
             continue
-        try:
-            with archive.open(f"{array}.npy") as stream:
+        size = archive.getinfo(f"{array}.npy").file_size
+        if size > MOST_SMALL_BYTES:
+            raise _wrong(
+                path,
+                array,
+                f"{size / 1e6:,.0f} MB; at most {MOST_SMALL_BYTES / 1e6:.0f} MB are taken",
+            )
+        with _member(archive, path, array) as stream:
+            try:
                 found[array] = npy.read_array(stream, allow_pickle=False)
-        except _BROKEN as error:
-            raise _wrong(path, array, f"cannot be read ({error})") from error
+            except _BROKEN as error:
+                raise _wrong(path, array, f"cannot be read ({error})") from error
     return found
 
 
@@ -163,12 +188,13 @@ def _checked_labels(
             f"{images} images, not {labels.dtype} of shape {labels.shape}",
         )
     whole = labels.astype(np.int64)
-    strange = np.flatnonzero((whole < 0) | (whole >= len(classes)))
+    strange = np.flatnonzero((whole < UNTOLD) | (whole >= len(classes)))
     if len(strange):
         first = int(strange[0])
         raise _wrong(
             path,
             "labels",
-            f"number {first} is {whole[first]}; there are {len(classes)} classes, counted from 0",
+            f"number {first} is {whole[first]}; there are {len(classes)} classes, "
+            "counted from 0 (-1: not told)",
         )
     return whole, tuple(printable(str(name)) for name in classes)

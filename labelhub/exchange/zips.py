@@ -12,6 +12,8 @@ from labelhub.projects.pictures import PictureRejected, refuse_bytes
 MOST_ENTRIES = 200_000
 MOST_BYTES = 20_000_000_000  # unpacked, all entries together
 ENCRYPTED = 0x1
+# Unpacked in steps of a size that we choose; other methods unpack all they like at once.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
@@ -57,9 +59,13 @@ def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: PurePosixPa
         raise PictureRejected(name, "a link, not a file")
     if entry.flag_bits & ENCRYPTED:
         raise PictureRejected(name, "encrypted; give a zip without a password")
+    if entry.compress_type not in METHODS:
+        raise PictureRejected(name, "packed by an unusual method; give a plain (deflated) zip")
     refuse_bytes(entry.file_size, name)
     try:
-        # Never gives more than the size that the zip states; the checksum tells when that lied.
-        return archive.read(entry)
+        # Read to the size that the zip states, not to the end: where that size is a lie, the
+        # end may be gigabytes away. One byte more makes the checksum be compared.
+        with archive.open(entry) as stream:
+            return stream.read(entry.file_size + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise PictureRejected(name, f"damaged in the zip ({error})") from error

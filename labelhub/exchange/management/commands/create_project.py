@@ -1,4 +1,4 @@
-"""``manage.py create_project NAME --classes a,b,c [--question …] [--json FILE|-]``"""
+"""``manage.py create_project NAME --classes a,b,c [--question …] [--slug …] [--json FILE|-]``"""
 
 from typing import Any
 
@@ -27,12 +27,18 @@ class Command(BaseCommand):
             help="what people are asked; {name} stands for the class "
             "(default: Select all squares with {name})",
         )
+        parser.add_argument("--slug", help="its place in addresses (default: from the name)")
         add_json_option(parser)
 
-    def handle(self, *, name: str, classes: str, question: str, json: str | None, **_: Any) -> None:
+    def handle(self, *, name: str, classes: str, json: str | None, **options: Any) -> None:
         wanted = [part.strip() for part in classes.split(",") if part.strip()]
         try:
-            project = create_project(name=name, class_names=wanted, question=question)
+            project = create_project(
+                name=name,
+                class_names=wanted,
+                question=options["question"],
+                slug=options["slug"],
+            )
         except ProjectError as error:
             raise CommandError(str(error)) from error
         except ValidationError as error:

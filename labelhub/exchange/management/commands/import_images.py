@@ -13,7 +13,7 @@ from labelhub.exchange.services import ImportReport, import_images
 from labelhub.exchange.sources import FORMATS
 from labelhub.projects.commands import add_json_option, progress, project_named, write_json
 
-NAMED = 10  # rejected files named on the screen; the JSON has all
+NAMED = 20  # rejected files named on the screen; the JSON has all
 
 
 class Command(BaseCommand):
