@@ -10,6 +10,7 @@ import zlib
 from PIL import Image as Pillow
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MOST_EDGE = 1024  # of what is kept and shown; a damaged header may claim anything
 STORED, QUICK = 0, 1  # how hard to compress: not at all, a little
 _HEADER = struct.Struct(">IIBBBBB")  # width, height, bits, kind (RGB), three zeros
 _START = len(SIGNATURE) + 12 + _HEADER.size  # of the chunk of pixels
@@ -35,7 +36,8 @@ def read_plain_png(data: bytes) -> Pillow.Image | None:
         return None
     width, height, *kind = _HEADER.unpack_from(data, len(SIGNATURE) + 8)
     (size,) = struct.unpack_from(">I", data, _START)
-    if kind != [8, 2, 0, 0, 0] or _START + 12 + size + len(_END) != len(data):
+    plain = kind == [8, 2, 0, 0, 0] and max(width, height) <= MOST_EDGE
+    if not plain or _START + 12 + size + len(_END) != len(data):
         return None
     row = 3 * width + 1
     try:

@@ -55,7 +55,9 @@ def test_one_bad_file_of_each_kind_among_good_ones_costs_only_itself(tmp_path: P
     assert Image.objects.count() == 9
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
+)
 @chosen(data=st.data())
 def test_a_zip_damaged_anywhere_never_crashes(tmp_path: Path, data: st.DataObject) -> None:
     path = given.zipped(tmp_path / "a.zip", {"a.png": given.png(0), "b.png": given.png(1)})

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
@@ -148,6 +149,7 @@ def test_an_array_that_is_no_picture_is_refused(pixels: np.ndarray) -> None:
         clean_array(pixels, "image 3")
 
 
+@hypothesis_settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_are_refused_and_never_crash(data: bytes) -> None:
     with pytest.raises(PictureRejected):
