@@ -1,5 +1,6 @@
 """What a source of pictures gives, one at a time: a picture to be, or a refusal with its reason."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -33,9 +34,9 @@ class Refused:
     reason: str
 
 
-def is_clutter(path: PurePosixPath) -> bool:
-    """Whether a path below a source is a hidden file or folder, or what file managers leave."""
-    return any(part in CLUTTER or part.startswith(".") for part in path.parts)
+def is_clutter(parts: Iterable[str]) -> bool:
+    """Whether the parts of a path name a hidden file or folder, or what file managers leave."""
+    return any(part in CLUTTER or part.startswith(".") for part in parts)
 
 
 def folders_of(path: PurePosixPath) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def read_zip(archive: zipfile.ZipFile) -> Iterator[Item | Refused]:
     for entry in archive.infolist():
         name = printable(entry.filename)
         path = PurePosixPath(name.replace("\\", "/"))
-        if entry.is_dir() or (is_clutter(path) and ".." not in path.parts):
+        if entry.is_dir() or (is_clutter(path.parts) and ".." not in path.parts):
             continue
         try:
             yield Item(name, folders_of(path), _content(archive, entry, path))

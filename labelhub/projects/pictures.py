@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
-from labelhub.projects.png import QUICK, read_plain_png, write_png
+from labelhub.projects.png import STORED, read_plain_png, write_png
 
 MOST_BYTES = 20_000_000
 MOST_PIXELS = 40_000_000
@@ -216,7 +216,7 @@ def _is_lossless(picture: Pillow.Image) -> bool:
 
 def _encoded(picture: Pillow.Image) -> bytes:
     if _is_lossless(picture):
-        return write_png(picture, QUICK)
+        return write_png(picture, STORED)  # at most 12 kB: rarely a block less if compressed
     buffer = io.BytesIO()
     picture.save(buffer, **JPEG)
     return buffer.getvalue()

@@ -1,0 +1,55 @@
+"""Pictures as the network sees them: read once, kept by id, and one lost file costs one image."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.conf import settings as site
+
+from classifier.dataset import prepare_image
+from labelhub.projects.models import Image
+from labelhub.projects.pictures import open_full
+from tests.pictured import striped_project
+from workers import datasets
+from workers.datasets import fill_shards
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+
+
+def test_the_store_holds_every_active_image_as_the_network_sees_it() -> None:
+    project = striped_project(images=12)
+    out = project.images.first()
+    Image.objects.filter(pk=out.pk).update(status=Image.Status.EXCLUDED)
+    store = fill_shards(project=project)
+    active = list(project.images.exclude(pk=out.pk).order_by("pk"))
+    assert store.ids.tolist() == [image.pk for image in active]
+    seen = store.read(store.rows_for([active[3].pk]))[0]
+    assert np.array_equal(seen, prepare_image(open_full(active[3].sha256), 16, 3))
+
+
+def test_only_pictures_that_the_store_lacks_are_read(monkeypatch) -> None:
+    project = striped_project(images=12)
+    fill_shards(project=project)
+    monkeypatch.setattr(datasets, "open_full", None)
+    assert len(fill_shards(project=project).ids) == 12
+
+
+def test_a_lost_or_damaged_picture_costs_its_own_image_and_is_named(caplog) -> None:
+    project = striped_project(images=12)
+    lost, damaged, *others = project.images.order_by("pk")
+    pictures = Path(site.DATA_DIR) / "pictures"
+    for path in pictures.rglob(f"{lost.sha256}.*"):
+        path.unlink()
+    for path in pictures.rglob(f"{damaged.sha256}.*"):
+        path.write_bytes(path.read_bytes()[:100])
+    with caplog.at_level(logging.WARNING):
+        store = fill_shards(project=project)
+    assert store.ids.tolist() == [image.pk for image in others]
+    assert f"image {lost.pk} of stripes is left out" in caplog.text
+    assert f"image {damaged.pk} of stripes is left out" in caplog.text
