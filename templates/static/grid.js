@@ -21,7 +21,7 @@ let outbox = stored("outbox", []); // [{id, url, selected}] in the order of the 
 let visit = stored("visit", 0); // squares judged since this tab was opened
 let current = stage.querySelector("[data-grid]");
 let ahead = null; // the next grid, or the reason why there is none
-let shownAt = 0;
+let shownAt = -DOUBLE_CLICK; // when the grid on the screen took the place of another
 let busy = false;
 let failures = 0;
 let retry = 0;
@@ -120,7 +120,7 @@ function show(section) {
     history.replaceState(null, "", section.dataset.page);
     document.title = `${section.querySelector("h1").textContent} · ${projectName}`;
   }
-  if (hadFocus) section.querySelector(".tile-box, h1").focus({ preventScroll: true });
+  if (hadFocus) (section.querySelector(".tile-box") ?? section.querySelector("h1")).focus({ preventScroll: true });
 }
 
 function send(form, skipping) {
@@ -179,7 +179,6 @@ document.addEventListener("keydown", (event) => {
 });
 window.addEventListener("online", work);
 
-shownAt = performance.now();
 if (current && outbox.some((item) => item.id === current.dataset.grid)) {
   const answered = current; // sent before the reload: wait for the word on it
   current = null;

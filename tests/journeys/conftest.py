@@ -31,10 +31,18 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {**browser_type_launch_args, "executable_path": chromium, "args": CHROMIUM_FLAGS}
 
 
-@pytest.fixture(autouse=True)
-def _django_beside_playwright(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Playwright's sync calls run inside an event loop, which Django would refuse to work in."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """Each journey has a server of its own; the plugin's own fixture is of a deprecated kind."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _django_beside_playwright() -> None:
+    """Playwright's sync calls run inside an event loop, which Django would refuse to work in.
+
+    The loop stays until the session ends, and so does the leave.
+    """
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
 @pytest.fixture

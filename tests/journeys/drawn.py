@@ -8,13 +8,14 @@ from labelhub.projects.pictures import clean_array, store
 from labelhub.projects.services import NewImage, add_examples, add_images, create_project
 from labelhub.rounds.queueing import open_for_labelling
 
+SEED = 7
 EXAMPLES_PER_CLASS = 2
 GOLD_PER_CLASS = 6
 
 
 def drawn_project(*, name: str = "Shapes", images: int = 120, **settings: object) -> Project:
     """A project over the demo's shapes: examples first, then Gold, then what is to be asked."""
-    drawn = draw_shapes(count=images, seed=7)
+    drawn = draw_shapes(count=images, seed=SEED)
     project = create_project(
         name=name,
         class_names=drawn.classes,
