@@ -63,28 +63,31 @@ def _measured(
         Load(options.port, WARM_UP, options.concurrency).run(labelling(SLUG))
         load = Load(options.port, options.grids, options.concurrency)
         half = Load(options.port, max(1, options.grids // 2), options.concurrency)
+        before = _processor_seconds(server.pid)
         product, seconds = load.run(labelling(SLUG))
+        product_cpu = _processor_seconds(server.pid) - before
         if not product.cycles:
             raise RuntimeError(f"no cycle succeeded: {product.errors[:3]}")
         size = round(statistics.mean(product.sheet_bytes))
-        floor_seconds = 0.0
-        errors = list(product.errors)
-        for _ in range(2):
-            floor, took = half.run(bare(size, ROWS))
-            floor_seconds += took
-            errors += floor.errors
+        floors = [half.run(bare(size, ROWS)) for _ in range(2)]
+        floor_cpu = _processor_seconds(server.pid) - before - product_cpu
         without, without_seconds = half.run(labelling(SLUG, with_tiles=False))
-        errors += without.errors
         rss = _largest_rss_mb(server.pid)
+    floor_cycles = sum(len(times.cycles) for times, _ in floors)
+    floor_rate = floor_cycles / sum(took for _, took in floors)
+    errors = [e for times in (product, without, *(f for f, _ in floors)) for e in times.errors]
+    rate = len(product.cycles) / seconds
     yield {
-        "grids_per_second": round(len(product.cycles) / seconds, 1),
-        "judgements_per_second": round(TILES * len(product.cycles) / seconds, 1),
+        "grids_per_second": round(rate, 1),
+        "judgements_per_second": round(TILES * rate, 1),
         **_percentiles(product),
         "errors": len(errors),
-        "floor_grids_per_second": round(2 * half.cycles / floor_seconds, 1),
-        "ratio": round(len(product.cycles) / seconds / (2 * half.cycles / floor_seconds), 3),
+        "floor_grids_per_second": round(floor_rate, 1),
+        "ratio": round(rate / floor_rate, 3),
         "rss_mb": rss,
         "cycles_without_tiles_per_second": round(len(without.cycles) / without_seconds, 1),
+        "web_cpu_ms_per_grid": round(1000 * product_cpu / len(product.cycles), 2),
+        "web_cpu_ms_per_floor_cycle": round(1000 * floor_cpu / max(1, floor_cycles), 2),
         "sheet_bytes": size,
         "images": options.images,
         "database": options.database,
@@ -128,14 +131,20 @@ def _percentiles(times: Times) -> dict[str, float]:
 
 def _largest_rss_mb(parent: int) -> float:
     """Resident memory of the largest process among a server and its children."""
-    sizes = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = dict(
-                line.split(":", 1) for line in (process / "status").read_text().splitlines()
-            )
-        except (OSError, ValueError):  # it ended while we looked
-            continue
-        if parent in (int(process.name), int(fields["PPid"])):
-            sizes.append(int(fields.get("VmRSS", "0 kB").split()[0]))
-    return round(max(sizes) / 1024, 1)
+    pages = [int((process / "statm").read_text().split()[1]) for process in _family(parent)]
+    return round(max(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+
+
+def _processor_seconds(parent: int) -> float:
+    """Time on a processor, user and system, of a server and its children so far."""
+    ticks = 0
+    for process in _family(parent):
+        fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _family(parent: int) -> list[Path]:
+    """The folders under /proc of a process and its children."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [Path("/proc") / str(pid) for pid in (parent, *children)]

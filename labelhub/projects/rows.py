@@ -70,7 +70,7 @@ def _fields(model: type[Model], names: tuple[str, ...]) -> "tuple[Field[Any, Any
 
 
 def _column(model: type[Model], name: str) -> str:
-    return connection.ops.quote_name(_fields(model, (name,))[0].column)
+    return connection.ops.quote_name(str(_fields(model, (name,))[0].column))
 
 
 def _table(model: type[Model]) -> str:
