@@ -17,8 +17,7 @@ install-dev: ## the same with what the tests and checks need
 	@.ci/install requirements-dev.lock
 
 demo: install ## a project over drawn shapes (PORT= DATA_DIR= ROBOTS= HEADLESS=1 ROUNDS=)
-	@exec .venv/bin/python manage.py demo --port $(PORT) $(if $(ROBOTS),--robots $(ROBOTS)) \
-		$(if $(HEADLESS),--headless) $(if $(ROUNDS),--rounds $(ROUNDS))
+	@exec .venv/bin/python manage.py demo
 
 run: install ## web, workers, beat and broker under one supervisor (PORT= DATA_DIR=)
 	@exec .venv/bin/python manage.py supervise --port $(PORT)
