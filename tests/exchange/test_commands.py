@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import DatabaseError
 
+from labelhub.exchange import services
 from labelhub.projects.models import Image, LabelClass, Project
 from tests.exchange import given
 
@@ -101,3 +103,39 @@ def test_a_dry_run_says_would_and_adds_nothing(tmp_path: Path) -> None:
     said = run("import_images", "shapes", given.tree(tmp_path / "in"), "--dry-run")
     assert "9 would be added" in said
     assert not Image.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (KeyboardInterrupt(), "stopped; 5 images were added"),
+        (DatabaseError("duplicate key\nDETAIL: …"), "duplicate key; 5 images were added"),
+        (OSError(28, "No space left on device"), r"\[Errno 28\] No space .*; 5 images were added"),
+    ],
+)
+def test_an_import_that_is_stopped_says_in_one_line_what_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException, said: str
+) -> None:
+    given.project()
+    monkeypatch.setattr(services, "BATCH", 5)
+    stored = services.store
+
+    def faulty(picture) -> None:
+        if picture.name == "triangle/1.png":
+            raise fault
+        stored(picture)
+
+    monkeypatch.setattr(services, "store", faulty)
+    with pytest.raises(CommandError, match=said) as refusal:
+        run("import_images", "shapes", given.tree(tmp_path / "in"))
+    assert "\n" not in str(refusal.value)
+    assert Image.objects.count() == 5
+
+
+def test_a_project_takes_the_slug_it_is_given() -> None:
+    out = run("create_project", "Signs", "--classes", "bus,car", "--slug", "signs-2", "--json", "-")
+    assert json.loads(out) == {"project": "signs-2"}
+    with pytest.raises(CommandError, match="there is a project 'signs-2' already"):
+        run("create_project", "Signs", "--classes", "bus,car", "--slug", "signs-2")
+    with pytest.raises(CommandError, match=r"project 'Signs'.*valid"):
+        run("create_project", "Signs", "--classes", "bus,car", "--slug", "../signs")

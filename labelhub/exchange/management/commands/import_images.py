@@ -51,7 +51,7 @@ class Command(BaseCommand):
                     report=report,
                     on_progress=advance,
                 )
-            except (SourceError, OSError, DatabaseError) as error:
+            except (SourceError, OSError, DatabaseError, KeyboardInterrupt) as error:
                 raise CommandError(_stopped(error, report)) from error
         seconds = time.perf_counter() - started
         write_json(_as_json(report, seconds), json, self.stdout)
@@ -73,12 +73,13 @@ def _as_json(report: ImportReport, seconds: float) -> dict[str, Any]:
     }
 
 
-def _stopped(error: Exception, report: ImportReport) -> str:
+def _stopped(error: BaseException, report: ImportReport) -> str:
     """One line: what went wrong, and what was kept."""
+    why = str(error).split("\n", 1)[0] or "stopped"  # Ctrl-C says nothing
     if not report.read:
-        return str(error)
+        return why
     return (
-        f"{error}; {report.added:,} images were added before that and stay: "
+        f"{why}; {report.added:,} images were added before that and stay: "
         "the same import again adds the rest"
     )
 
