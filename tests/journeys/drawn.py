@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from fixtures.shapes import draw_shapes
+from labelhub.challenges.models import Challenge
 from labelhub.projects.models import Project
 from labelhub.projects.pictures import clean_array, store
 from labelhub.projects.services import NewImage, add_examples, add_images, create_project
@@ -41,3 +42,15 @@ def drawn_project(*, name: str = "Shapes", images: int = 120, **settings: object
     project.progress.images = len(asked)
     project.progress.save(update_fields=["images"])
     return project
+
+
+def right_places(challenge: Challenge) -> list[int]:
+    """What careful Ada would select."""
+    drawn = draw_shapes(count=challenge.project.images.count(), seed=SEED)
+    assert challenge.label_class is not None
+    wanted = drawn.classes.index(challenge.label_class.key)
+    return [
+        tile.place
+        for tile in challenge.tiles.select_related("image").order_by("place")
+        if drawn.labels[int(tile.image.name.removesuffix(".png"))] == wanted
+    ]

@@ -8,11 +8,10 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from fixtures.shapes import draw_shapes
 from labelhub.challenges.models import Challenge
 from labelhub.projects.models import Project
 from labelhub.votes.models import Vote
-from tests.journeys.drawn import SEED
+from tests.journeys.drawn import right_places
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 PHONE = {"width": 360, "height": 640}
@@ -30,18 +29,6 @@ def shown(page: Page) -> Challenge:
     """The grid on the screen."""
     public_id = page.locator("[data-grid]").get_attribute("data-grid")
     return Challenge.objects.get(public_id=public_id)
-
-
-def right_places(challenge: Challenge) -> list[int]:
-    """What careful Ada would select."""
-    drawn = draw_shapes(count=challenge.project.images.count(), seed=SEED)
-    assert challenge.label_class is not None
-    wanted = drawn.classes.index(challenge.label_class.key)
-    return [
-        tile.place
-        for tile in challenge.tiles.select_related("image").order_by("place")
-        if drawn.labels[int(tile.image.name.removesuffix(".png"))] == wanted
-    ]
 
 
 def word(page: Page) -> Locator:
