@@ -1,17 +1,45 @@
 """Writes of Annotators: who is asking, and how well they answer what is known."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
 
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.skill import Skill
-from labelhub.projects.models import Project
+from labelhub.projects.models import Progress, Project
+from labelhub.projects.prepared import PreparedSelect, columns, instance
+from labelhub.projects.rows import update_rows
 
 
 class ProjectNotFound(LookupError):
     """No project has this slug."""
+
+
+_PARTS = (
+    (Annotator, columns(Annotator)),
+    (Project, columns(Project, "project__")),
+    (Progress, columns(Progress, "project__progress__")),
+)
+_COLUMNS = tuple(name for _, names in _PARTS for name in names)
+_by_key = PreparedSelect(
+    lambda key, slug: Annotator.objects.filter(key=key, project__slug=slug).values_list(*_COLUMNS)
+)
+_by_user = PreparedSelect(
+    lambda user, slug: Annotator.objects.filter(user_id=user, project__slug=slug).values_list(
+        *_COLUMNS
+    )
+)
+
+
+def _annotator(row: Sequence[object]) -> Annotator:
+    """The Annotator of a row of ``_COLUMNS``, with its project and its progress loaded."""
+    first, second = len(_PARTS[0][1]), len(_PARTS[0][1]) + len(_PARTS[1][1])
+    annotator = instance(Annotator, row[:first])
+    annotator.project = instance(Project, row[first:second])
+    annotator.project.progress = instance(Progress, row[second:])
+    return annotator
 
 
 def annotator_for(
@@ -22,11 +50,10 @@ def annotator_for(
     ``annotator.project`` and its progress are loaded. One query when the key is known. Raises
     ProjectNotFound.
     """
-    known = Annotator.objects.select_related("project__progress").filter(project__slug=project_slug)
-    if key and (annotator := known.filter(key=key).first()):
-        return annotator
-    if user_id and (annotator := known.filter(user_id=user_id).first()):
-        return annotator
+    if key and (rows := _by_key.rows(key=key, slug=project_slug)):
+        return _annotator(rows[0])
+    if user_id and (rows := _by_user.rows(user=user_id, slug=project_slug)):
+        return _annotator(rows[0])
     project = Project.objects.select_related("progress").filter(slug=project_slug).first()
     if project is None:
         raise ProjectNotFound(f"there is no project {project_slug!r}")
@@ -47,9 +74,6 @@ def _new_key() -> str:
 
 def record_grading(*, annotator: Annotator, skill: Skill) -> None:
     """Write what the latest graded grids say, counted anew by the caller."""
-    Annotator.objects.filter(pk=annotator.pk).update(
-        graded_yes=skill.yes,
-        graded_hits=skill.hits,
-        graded_no=skill.no,
-        graded_false_alarms=skill.false_alarms,
-    )
+    names = ("graded_yes", "graded_hits", "graded_no", "graded_false_alarms", "id")
+    row = (skill.yes, skill.hits, skill.no, skill.false_alarms, annotator.pk)
+    update_rows(Annotator, names, [row])

@@ -5,17 +5,19 @@ from datetime import datetime, timedelta
 from random import Random
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Q, Value, When
 
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.skill import Skill
 from labelhub.challenges import composer
 from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.pool import read_pool
-from labelhub.projects.rows import insert_rows
+from labelhub.projects.prepared import PreparedUpdate, columns
+from labelhub.projects.rows import insert_row, insert_rows
 from labelhub.projects.selectors import catalogue
-from labelhub.rounds.models import LONG_AGO, Candidate
+from labelhub.rounds.models import Candidate
 
+_IS_GOLD = Q(queue=Candidate.Queue.GOLD)
 CONTENDERS = 3  # classes compared for one grid: the best of a few random ones
 CONTENDERS_AT_THE_END = 50  # classes looked through before we say that nothing is left
 
@@ -65,14 +67,19 @@ def write_grid(*, annotator: Annotator, plan: composer.Plan, now: datetime) -> C
     try:
         with transaction.atomic():
             _lease([tile.image_id for tile in plan.tiles], until=expires_at, now=now)
-            challenge = Challenge.objects.create(
+            challenge = Challenge(
                 public_id=secrets.token_urlsafe(16),
                 project_id=annotator.project_id,
                 annotator=annotator,
                 form=Challenge.Form.GRID,
                 label_class_id=plan.label_class_id,
+                places=len(plan.tiles),
                 issued_at=now,
                 expires_at=expires_at,
+            )
+            names = columns(Challenge)[1:]  # all but the id
+            challenge.pk = insert_row(
+                Challenge, names, [getattr(challenge, name) for name in names]
             )
             insert_rows(
                 Tile,
@@ -84,18 +91,23 @@ def write_grid(*, annotator: Annotator, plan: composer.Plan, now: datetime) -> C
             )
     except IntegrityError as error:  # the same person's other request took the same Gold
         raise Clash from error
-    challenge.tile_count = len(plan.tiles)
     return challenge
+
+
+_leased = PreparedUpdate(
+    lambda images, until, back, now: (
+        Candidate.objects.filter(image_id__in=images, leased_until__lte=now),
+        {
+            "leased_until": Case(When(_IS_GOLD, then=F("leased_until")), default=Value(until)),
+            "priority": Case(When(_IS_GOLD, then=Value(back)), default=F("priority")),
+        },
+    )
+)
 
 
 def _lease(images: list[int], *, until: datetime, now: datetime) -> None:
     """One conditional write whose row count is checked: open images are this grid's alone; Gold
     goes to the back of its queue, and is never leased."""
-    is_gold = When(queue=Candidate.Queue.GOLD, then=Value(LONG_AGO))
-    to_the_back = When(queue=Candidate.Queue.GOLD, then=Value(-now.timestamp()))
-    taken = Candidate.objects.filter(image_id__in=images, leased_until__lte=now).update(
-        leased_until=Case(is_gold, default=Value(until)),
-        priority=Case(to_the_back, default=F("priority")),
-    )
+    taken = _leased.run(images=images, until=until, back=-now.timestamp(), now=now)
     if taken != len(images):
         raise Clash

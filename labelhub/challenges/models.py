@@ -28,6 +28,7 @@ class Challenge(models.Model):
         LabelClass, models.PROTECT, null=True, blank=True, related_name="challenges"
     )
     state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    places = models.PositiveSmallIntegerField(help_text="How many tiles it has.")
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     spent_at = models.DateTimeField(null=True, blank=True)
@@ -44,8 +45,6 @@ class Challenge(models.Model):
     graded_hits = models.PositiveSmallIntegerField(default=0)
     graded_no = models.PositiveSmallIntegerField(default=0)
     graded_false_alarms = models.PositiveSmallIntegerField(default=0)
-
-    tile_count: int  # not a column: set where a challenge is issued or read to be shown
 
     class Meta:
         constraints = [

@@ -63,7 +63,7 @@ class GridPage:
 
 
 def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
-    """The page of a grid. ``project`` comes with its progress, ``challenge`` with tile_count."""
+    """The page of a grid. ``project`` comes with its progress, ``challenge`` any of its own."""
     if challenge.label_class_id is None:
         raise ValueError(f"challenge {challenge.pk} of form {challenge.form} is no grid")
     entry = catalogue(project).entry(challenge.label_class_id)
@@ -71,7 +71,7 @@ def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
     if not name:  # a question of its own that does not say the class's name
         before, after = "", ""
         name = entry.asked
-    edge = edge_of(challenge.tile_count)
+    edge = edge_of(challenge.places)
     here = [project.slug, challenge.public_id]
     return GridPage(
         public_id=challenge.public_id,
@@ -86,7 +86,7 @@ def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
         example_urls=tuple(
             example_url(project.slug, image) for image in entry.examples[:EXAMPLES_SHOWN]
         ),
-        tiles=tuple(TilePlace(n, *divmod(n, edge)) for n in range(challenge.tile_count)),
+        tiles=tuple(TilePlace(n, *divmod(n, edge)) for n in range(challenge.places)),
         images=max(project.progress.images, 1),
         settled=project.progress.settled,
         progress_words=settled_words(

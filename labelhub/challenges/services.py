@@ -29,6 +29,7 @@ from labelhub.challenges.selectors import (
     tiles_to_grade,
 )
 from labelhub.projects.models import Project
+from labelhub.projects.rows import update_rows
 from labelhub.rounds.models import LONG_AGO, Candidate
 from labelhub.rounds.queueing import requeue
 from labelhub.votes.services import NewVote, record_votes
@@ -153,20 +154,20 @@ def _spend(
     challenge: Challenge, answer: list[int], reply: Reply, grading: Skill, now: datetime
 ) -> bool:
     """Spend the challenge by one conditional write; False when another answer came first."""
-    still_open = Challenge.objects.filter(pk=challenge.pk, state=Challenge.State.OPEN)
-    return bool(
-        still_open.update(
-            state=Challenge.State.ANSWERED,
-            spent_at=now,
-            answer=answer,
-            reply=reply.to_dict(),
-            graded=grading.graded > 0,
-            graded_yes=grading.yes,
-            graded_hits=grading.hits,
-            graded_no=grading.no,
-            graded_false_alarms=grading.false_alarms,
-        )
-    )
+    spent = {
+        "state": Challenge.State.ANSWERED,
+        "spent_at": now,
+        "answer": answer,
+        "reply": reply.to_dict(),
+        "graded": grading.graded > 0,
+        "graded_yes": grading.yes,
+        "graded_hits": grading.hits,
+        "graded_no": grading.no,
+        "graded_false_alarms": grading.false_alarms,
+        "id": challenge.pk,
+    }
+    written = update_rows(Challenge, tuple(spent), [list(spent.values())], unless="state <> 'open'")
+    return written == 1
 
 
 def _store(

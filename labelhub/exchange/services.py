@@ -134,6 +134,7 @@ def _commit(project: Project, pictures: list[Incoming], now: datetime) -> Sorted
     """Write one batch: images with their first Consensus and place in the queues, and Gold."""
     sync()
     with transaction.atomic():
+        _take_turns(project)
         batch = sort_batch(project=project, batch=pictures)
         added = add_images(
             project=project, pictures=[one.picture for one in batch.fresh.values()], now=now
@@ -151,8 +152,15 @@ def _commit(project: Project, pictures: list[Incoming], now: datetime) -> Sorted
     return batch
 
 
+def _take_turns(project: Project) -> None:
+    """Make imports into one project wait for each other, batch by batch; votes do not wait."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+
+
+@transaction.atomic
 def _choose_examples(project: Project) -> None:
     """Show the first Gold beside the question of each class that has no examples yet."""
+    _take_turns(project)
     for label_class in project.label_classes.filter(is_none=False, examples__isnull=True):
         known = Image.objects.filter(gold__label_class=label_class, holdout=False).order_by("pk")
         if known.count() >= LEAST_GOLD:

@@ -20,6 +20,14 @@ def insert_rows(model: type[Model], names: tuple[str, ...], rows: Iterable[Row])
     _execute(_insert(model, names), model, names, rows)
 
 
+def insert_row(model: type[Model], names: tuple[str, ...], row: Row) -> int:
+    """Insert one row; gives its id."""
+    [values] = _prepared(model, names, [row])
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_insert(model, names)} RETURNING id", values)
+        return int(cursor.fetchone()[0])
+
+
 def upsert_rows(
     model: type[Model], names: tuple[str, ...], rows: Iterable[Row], *, key: str
 ) -> None:
@@ -34,14 +42,14 @@ def upsert_rows(
 
 def update_rows(
     model: type[Model], names: tuple[str, ...], rows: Iterable[Row], *, unless: str = ""
-) -> None:
+) -> int:
     """Write all named fields but the last in the row that the last one names.
 
-    ``unless`` is a condition in SQL for rows to be left as they are.
+    ``unless`` is a condition in SQL for rows to be left as they are. Gives how many were written.
     """
     written = ", ".join(f"{_column(model, name)} = %s" for name in names[:-1])
     sql = f"UPDATE {_table(model)} SET {written} WHERE {_column(model, names[-1])} = %s"  # noqa: S608  names come from the models
-    _execute(f"{sql} AND NOT ({unless})" if unless else sql, model, names, rows)
+    return _execute(f"{sql} AND NOT ({unless})" if unless else sql, model, names, rows)
 
 
 def _insert(model: type[Model], names: tuple[str, ...]) -> str:
@@ -50,23 +58,35 @@ def _insert(model: type[Model], names: tuple[str, ...]) -> str:
     return f"INSERT INTO {_table(model)} ({columns}) VALUES ({places})"  # noqa: S608  names come from the models
 
 
-def _execute(sql: str, model: type[Model], names: tuple[str, ...], rows: Iterable[Row]) -> None:
+def _execute(sql: str, model: type[Model], names: tuple[str, ...], rows: Iterable[Row]) -> int:
+    values = _prepared(model, names, rows)
+    if not values:
+        return 0
+    with connection.cursor() as cursor:
+        if len(values) == 1:
+            cursor.execute(sql, values[0])
+        else:
+            cursor.executemany(sql, values)
+        return int(cursor.rowcount)
+
+
+def _prepared(model: type[Model], names: tuple[str, ...], rows: Iterable[Row]) -> list[list[Any]]:
+    """The rows as their fields would write them."""
     fields = _fields(model, names)
-    values = [
+    return [
         [
             field.get_db_prep_save(value, connection)
             for field, value in zip(fields, row, strict=True)
         ]
         for row in rows
     ]
-    if values:
-        with connection.cursor() as cursor:
-            cursor.executemany(sql, values)
 
 
 @lru_cache(maxsize=64)
 def _fields(model: type[Model], names: tuple[str, ...]) -> "tuple[Field[Any, Any], ...]":
-    return tuple(model._meta.get_field(name) for name in names)  # type: ignore[misc]  # noqa: SLF001
+    by_column = {field.attname: field for field in model._meta.concrete_fields}  # noqa: SLF001
+    by_column |= {field.name: field for field in model._meta.concrete_fields}  # noqa: SLF001
+    return tuple(by_column[name] for name in names)
 
 
 def _column(model: type[Model], name: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from django.db.models import F
 
 from labelhub.projects.models import Image
+from labelhub.projects.prepared import PreparedSelect
 from labelhub.votes import aggregation
 from labelhub.votes.aggregation import Floats, VoteTable
 from labelhub.votes.models import Consensus, Vote
@@ -61,39 +62,60 @@ class ConsensusBatch:
         return self.states[0].model
 
 
-def standing_states(images: Sequence[int]) -> list[ImageState]:
-    """What the Consensus rows rest on now; locked until the transaction ends, in id order."""
-    rows = (
+_standing = PreparedSelect(
+    lambda images: (
         Consensus.objects.select_for_update(of=("self",))
         .filter(image_id__in=images)
         .order_by("image_id")
-        .values(
+        .values_list(
             "id",
             "image_id",
             "project_id",
             "prior",
             "model_version",
             "parameters_id",
-            fitted_at=F("parameters__fitted_at"),
-            gold=F("image__gold__label_class_id"),
-            holdout=F("image__holdout"),
-            threshold=F("project__settle_threshold"),
-            min_humans=F("project__min_humans"),
+            "parameters__fitted_at",
+            "image__gold__label_class_id",
+            "image__holdout",
+            "project__settle_threshold",
+            "project__min_humans",
         )
     )
+)
+_standing_votes = PreparedSelect(
+    lambda images: Vote.objects.filter(image_id__in=images, retraction__isnull=True).values_list(
+        "image_id", "label_class_id", "answer", "kind", "annotator_id"
+    )
+)
+
+
+def standing_states(images: Sequence[int]) -> list[ImageState]:
+    """What the Consensus rows rest on now; locked until the transaction ends, in id order."""
     return [
         ImageState(
-            image_id=row["image_id"],
-            project_id=row["project_id"],
-            model=annotator_model(row["parameters_id"], row["fitted_at"]),
-            model_version=row["model_version"],
-            prior=bytes(row["prior"]),
-            gold=row["gold"],
-            holdout=row["holdout"],
-            threshold=row["threshold"],
-            min_humans=row["min_humans"],
+            image_id=image_id,
+            project_id=project_id,
+            model=annotator_model(parameters_id, fitted_at),
+            model_version=model_version,
+            prior=bytes(prior),
+            gold=gold,
+            holdout=holdout,
+            threshold=threshold,
+            min_humans=min_humans,
         )
-        for row in rows
+        for (
+            _,
+            image_id,
+            project_id,
+            prior,
+            model_version,
+            parameters_id,
+            fitted_at,
+            gold,
+            holdout,
+            threshold,
+            min_humans,
+        ) in _standing.rows(images=list(images))
     ]
 
 
@@ -166,9 +188,9 @@ def votes_of(images: Sequence[int], model: AnnotatorModel) -> tuple[VoteTable, l
     index = {label_class: number for number, label_class in enumerate(model.label_classes)}
     people: dict[int, set[int]] = defaultdict(set)
     rows = []
-    for image_id, label_class_id, answer, kind, annotator_id in Vote.objects.filter(
-        image_id__in=images, retraction__isnull=True
-    ).values_list("image_id", "label_class_id", "answer", "kind", "annotator_id"):
+    for image_id, label_class_id, answer, kind, annotator_id in _standing_votes.rows(
+        images=list(images)
+    ):
         people[image_id].add(annotator_id)
         rows.append((place[image_id], index[label_class_id], answer, kind == Vote.Kind.CHOICE))
     humans = [len(people[image_id]) for image_id in images]

@@ -1,0 +1,146 @@
+"""Queries that the ORM writes once: what the hot path reads and updates with.
+
+Composing a statement costs the ORM several times what the database needs to answer it. A prepared
+query is an ordinary queryset over slots instead of values; it is composed at the first call of each
+thread and shape, and afterwards only its slots are filled.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.db.models.sql import UpdateQuery
+
+Values = dict[str, Any]
+Instance = TypeVar("Instance", bound=Model)
+Shape = tuple[Any, ...]
+Statement = tuple[str, list[Any], list[tuple[int, str, int]], Any]
+
+_SLOT_NUMBER = 7_000_000_000_000
+_SLOT_TIME = datetime(1903, 1, 1, tzinfo=UTC)
+
+
+class _Made(threading.local):
+    """What this thread has composed, by the shape of the values."""
+
+    def __init__(self) -> None:
+        self.statements: dict[Shape, Statement] = {}
+
+
+class PreparedSelect:
+    """Rows of a queryset that ends in ``values_list``.
+
+    ``build`` takes the slots by name. A slot is a number, a text, a time, or a list of one of
+    these; it must reach the database as it is, compared with a column of its own kind.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]]) -> None:
+        self._build = build
+        self.made = _Made()
+
+    def rows(self, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows for these values, converted as the queryset would."""
+        sql, parameters, compiler = _bound(self, values)
+        fields = [column for column, _, _ in compiler.select]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            found = cursor.fetchall()
+        converters = compiler.get_converters(fields)
+        if converters:
+            found = compiler.apply_converters(found, converters)
+        return [tuple(row) for row in found]
+
+    def _compiler(self, slots: Values) -> Any:
+        return self._build(**slots).query.get_compiler(connection=connection)
+
+
+class PreparedUpdate:
+    """An update of a queryset: ``build`` gives the queryset and the new values by field name."""
+
+    def __init__(self, build: Callable[..., tuple[QuerySet[Any, Any], Values]]) -> None:
+        self._build = build
+        self.made = _Made()
+
+    def run(self, **values: Any) -> int:
+        """Update; gives the number of rows."""
+        sql, parameters, _ = _bound(self, values)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return int(cursor.rowcount)
+
+    def _compiler(self, slots: Values) -> Any:
+        queryset, written = self._build(**slots)
+        query: Any = queryset.query.chain(UpdateQuery)
+        query.add_update_values(written)
+        return query.get_compiler(connection=connection)
+
+
+def _bound(prepared: PreparedSelect | PreparedUpdate, values: Values) -> tuple[str, list[Any], Any]:
+    """The statement for this shape of values, its parameters with the slots filled."""
+    shape: Shape = (
+        connection.vendor,
+        *(len(value) if isinstance(value, list | tuple) else -1 for value in values.values()),
+    )
+    statements = prepared.made.statements
+    if shape not in statements:
+        statements[shape] = _composed(prepared, values)
+    sql, template, places, compiler = statements[shape]
+    parameters = list(template)
+    for place, name, index in places:
+        value = values[name] if index < 0 else values[name][index]
+        parameters[place] = _adapted(value)
+    return sql, parameters, compiler
+
+
+def _composed(prepared: PreparedSelect | PreparedUpdate, values: Values) -> Statement:
+    """Compose once over slots, and note which parameter is which slot."""
+    slots: Values = {}
+    names: dict[Any, tuple[str, int]] = {}
+    for name, value in values.items():
+        parts = list(value) if isinstance(value, list | tuple) else [value]
+        marks = [_mark(part, len(names) + offset) for offset, part in enumerate(parts)]
+        names.update({_adapted(mark): (name, offset) for offset, mark in enumerate(marks)})
+        if not isinstance(value, list | tuple):
+            names[_adapted(marks[0])] = (name, -1)
+        slots[name] = marks if isinstance(value, list | tuple) else marks[0]
+    compiler = prepared._compiler(slots)  # noqa: SLF001  our own
+    sql, parameters = compiler.as_sql()
+    places = [
+        (place, *names[parameter])
+        for place, parameter in enumerate(parameters)
+        if isinstance(parameter, int | float | str | datetime) and parameter in names
+    ]
+    missing = set(values) - {name for _, name, _ in places}
+    if missing - {name for name, value in values.items() if value in ([], ())}:
+        raise ValueError(f"slots {sorted(missing)} do not reach the database as they are")
+    return sql, list(parameters), places, compiler
+
+
+def _mark(value: Any, number: int) -> Any:
+    """A value of the same kind that nothing else in a statement equals."""
+    if isinstance(value, datetime):
+        return _SLOT_TIME + timedelta(days=number)
+    if isinstance(value, str):
+        return f"\x01slot {number}"
+    if isinstance(value, float):
+        return _SLOT_NUMBER + number + 0.5
+    return _SLOT_NUMBER + number
+
+
+def _adapted(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value
+
+
+def columns(model: type[Model], prefix: str = "") -> tuple[str, ...]:
+    """The names under which ``values_list`` gives every column of a model, in their order."""
+    return tuple(prefix + field.attname for field in model._meta.concrete_fields)  # noqa: SLF001
+
+
+def instance(model: type[Instance], values: Sequence[Any]) -> Instance:
+    """The object of a row that holds the model's ``columns``."""
+    return model.from_db(connection.alias, columns(model), values)
