@@ -7,20 +7,32 @@ thread and shape, and afterwards only its slots are filled.
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 from django.db.models.sql import UpdateQuery
 
 Values = dict[str, Any]
 Instance = TypeVar("Instance", bound=Model)
 Shape = tuple[Any, ...]
-Statement = tuple[str, list[Any], list[tuple[int, str, int]], Any]
 
 _SLOT_NUMBER = 7_000_000_000_000
 _SLOT_TIME = datetime(1903, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A composed query: ``places`` says which parameter is which slot (-1: no part of a list)."""
+
+    sql: str
+    parameters: list[Any]
+    places: list[tuple[int, str, int]]
+    compiler: Any
+    converters: dict[int, Any]
 
 
 class _Made(threading.local):
@@ -43,14 +55,12 @@ class PreparedSelect:
 
     def rows(self, **values: Any) -> list[tuple[Any, ...]]:
         """The rows for these values, converted as the queryset would."""
-        sql, parameters, compiler = _bound(self, values)
-        fields = [column for column, _, _ in compiler.select]
+        statement, parameters = _bound(self, values)
         with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
+            cursor.execute(statement.sql, parameters)
             found = cursor.fetchall()
-        converters = compiler.get_converters(fields)
-        if converters:
-            found = compiler.apply_converters(found, converters)
+        if statement.converters:
+            found = statement.compiler.apply_converters(found, statement.converters)
         return [tuple(row) for row in found]
 
     def _compiler(self, slots: Values) -> Any:
@@ -66,9 +76,9 @@ class PreparedUpdate:
 
     def run(self, **values: Any) -> int:
         """Update; gives the number of rows."""
-        sql, parameters, _ = _bound(self, values)
+        statement, parameters = _bound(self, values)
         with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
+            cursor.execute(statement.sql, parameters)
             return int(cursor.rowcount)
 
     def _compiler(self, slots: Values) -> Any:
@@ -78,34 +88,37 @@ class PreparedUpdate:
         return query.get_compiler(connection=connection)
 
 
-def _bound(prepared: PreparedSelect | PreparedUpdate, values: Values) -> tuple[str, list[Any], Any]:
-    """The statement for this shape of values, its parameters with the slots filled."""
+def _bound(
+    prepared: PreparedSelect | PreparedUpdate, values: Values
+) -> tuple[Statement, list[Any]]:
+    """The statement for this shape of values, and its parameters with the slots filled."""
+    here = connections[DEFAULT_DB_ALIAS]
     shape: Shape = (
-        connection.vendor,
-        *(len(value) if isinstance(value, list | tuple) else -1 for value in values.values()),
+        here.vendor,
+        *(len(value) if isinstance(value, list) else -1 for value in values.values()),
     )
-    statements = prepared.made.statements
-    if shape not in statements:
-        statements[shape] = _composed(prepared, values)
-    sql, template, places, compiler = statements[shape]
-    parameters = list(template)
-    for place, name, index in places:
+    statement = prepared.made.statements.get(shape)
+    if statement is None:
+        statement = prepared.made.statements[shape] = _composed(prepared, values, here)
+    parameters = list(statement.parameters)
+    for place, name, index in statement.places:
         value = values[name] if index < 0 else values[name][index]
-        parameters[place] = _adapted(value)
-    return sql, parameters, compiler
+        parameters[place] = _adapted(value, here)
+    return statement, parameters
 
 
-def _composed(prepared: PreparedSelect | PreparedUpdate, values: Values) -> Statement:
-    """Compose once over slots, and note which parameter is which slot."""
+def _composed(
+    prepared: PreparedSelect | PreparedUpdate, values: Values, here: BaseDatabaseWrapper
+) -> Statement:
+    """Compose once over slots. Raises ValueError for a slot that is changed on its way."""
     slots: Values = {}
     names: dict[Any, tuple[str, int]] = {}
     for name, value in values.items():
-        parts = list(value) if isinstance(value, list | tuple) else [value]
+        parts = value if isinstance(value, list) else [value]
         marks = [_mark(part, len(names) + offset) for offset, part in enumerate(parts)]
-        names.update({_adapted(mark): (name, offset) for offset, mark in enumerate(marks)})
-        if not isinstance(value, list | tuple):
-            names[_adapted(marks[0])] = (name, -1)
-        slots[name] = marks if isinstance(value, list | tuple) else marks[0]
+        slots[name] = marks if isinstance(value, list) else marks[0]
+        for offset, mark in enumerate(marks):
+            names[_adapted(mark, here)] = (name, offset if isinstance(value, list) else -1)
     compiler = prepared._compiler(slots)  # noqa: SLF001  our own
     sql, parameters = compiler.as_sql()
     places = [
@@ -113,10 +126,10 @@ def _composed(prepared: PreparedSelect | PreparedUpdate, values: Values) -> Stat
         for place, parameter in enumerate(parameters)
         if isinstance(parameter, int | float | str | datetime) and parameter in names
     ]
-    missing = set(values) - {name for _, name, _ in places}
-    if missing - {name for name, value in values.items() if value in ([], ())}:
+    if missing := {name for name, _ in names.values()} - {name for _, name, _ in places}:
         raise ValueError(f"slots {sorted(missing)} do not reach the database as they are")
-    return sql, list(parameters), places, compiler
+    selected = [column for column, _, _ in compiler.select or ()]
+    return Statement(sql, list(parameters), places, compiler, compiler.get_converters(selected))
 
 
 def _mark(value: Any, number: int) -> Any:
@@ -130,9 +143,9 @@ def _mark(value: Any, number: int) -> Any:
     return _SLOT_NUMBER + number
 
 
-def _adapted(value: Any) -> Any:
+def _adapted(value: Any, here: BaseDatabaseWrapper) -> Any:
     if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
+        return here.ops.adapt_datetimefield_value(value)
     return value
 
 

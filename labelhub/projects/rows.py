@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Field, Model
 
 Row = Sequence[Any]
@@ -52,6 +52,7 @@ def update_rows(
     return _execute(f"{sql} AND NOT ({unless})" if unless else sql, model, names, rows)
 
 
+@lru_cache(maxsize=64)
 def _insert(model: type[Model], names: tuple[str, ...]) -> str:
     columns = ", ".join(_column(model, name) for name in names)
     places = ", ".join(["%s"] * len(names))
@@ -72,12 +73,9 @@ def _execute(sql: str, model: type[Model], names: tuple[str, ...], rows: Iterabl
 
 def _prepared(model: type[Model], names: tuple[str, ...], rows: Iterable[Row]) -> list[list[Any]]:
     """The rows as their fields would write them."""
-    fields = _fields(model, names)
+    fields, here = _fields(model, names), connections[DEFAULT_DB_ALIAS]
     return [
-        [
-            field.get_db_prep_save(value, connection)
-            for field, value in zip(fields, row, strict=True)
-        ]
+        [field.get_db_prep_save(value, here) for field, value in zip(fields, row, strict=True)]
         for row in rows
     ]
 
@@ -89,6 +87,7 @@ def _fields(model: type[Model], names: tuple[str, ...]) -> "tuple[Field[Any, Any
     return tuple(by_column[name] for name in names)
 
 
+@lru_cache(maxsize=256)
 def _column(model: type[Model], name: str) -> str:
     return connection.ops.quote_name(str(_fields(model, (name,))[0].column))
 
