@@ -39,7 +39,7 @@ from workers.snapshot import NotEnoughToLearn, Snapshot, take_snapshot
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
-AUGMENTATIONS = {
+AUGMENTATIONS: dict[str, Augmentation] = {
     Project.Augmentation.UPRIGHT: Augmentation(),
     Project.Augmentation.OUTLINE: Augmentation.outline(),
 }

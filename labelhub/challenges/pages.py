@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.urls import reverse
-from django.utils.translation import ngettext
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
 
 from labelhub.challenges.models import Challenge
 from labelhub.projects.models import Project
@@ -22,15 +24,8 @@ class TilePlace:
     place: int
     row: int
     column: int
-
-    @property
-    def number(self) -> int:
-        return self.place + 1
-
-    @property
-    def key(self) -> str:
-        """The number key that picks it; squares beyond the ninth have none."""
-        return str(self.number) if self.number <= LAST_NUMBER_KEY else ""
+    name: str  # for those who cannot see it
+    key: str  # the number key that picks it; squares beyond the ninth have none
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
         example_urls=tuple(
             example_url(project.slug, image) for image in entry.examples[:EXAMPLES_SHOWN]
         ),
-        tiles=tuple(TilePlace(n, *divmod(n, edge)) for n in range(challenge.places)),
+        tiles=_tile_places(challenge.places, get_language()),
         images=max(project.progress.images, 1),
         settled=project.progress.settled,
         progress_words=settled_words(
@@ -124,3 +119,18 @@ def word_after(reply: Mapping[str, Any] | None) -> str:
             "n": reply["judged"]
         }
     return f"{first} {settled_words(settled=reply['settled'], images=reply['images'])}".strip()
+
+
+@lru_cache(maxsize=64)
+def _tile_places(count: int, _language: str | None) -> tuple[TilePlace, ...]:
+    """The squares of a grid of so many, in the language of the page."""
+    edge, name = edge_of(count), _("Square %(number)s of %(total)s")
+    return tuple(
+        TilePlace(
+            place,
+            *divmod(place, edge),
+            name=name % {"number": place + 1, "total": count},
+            key=str(place + 1) if place < LAST_NUMBER_KEY else "",
+        )
+        for place in range(count)
+    )

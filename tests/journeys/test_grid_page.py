@@ -61,8 +61,16 @@ def test_every_square_shows_its_own_part_of_the_sheet(
     page: Page, live_server: LiveServer, project: Project, complaints: list[str]
 ) -> None:
     press_start(page, live_server, project)
-    seen = {page.locator(".tile").nth(place).screenshot() for place in range(9)}
-    assert len(seen) == 9
+    part = """window => {
+        const [outer, inner] = [window, window.querySelector("img")]
+            .map(element => element.getBoundingClientRect())
+        const middle = [outer.x + outer.width / 2 - inner.x, outer.y + outer.height / 2 - inner.y]
+        return [Math.floor(middle[1] / inner.height * 3), Math.floor(middle[0] / inner.width * 3)]
+    }"""
+    parts = [window.evaluate(part) for window in page.locator(".tile-window").all()]
+    assert parts == [[row, column] for row in range(3) for column in range(3)]
+    loaded = page.locator(".tile-picture").first.evaluate("picture => picture.naturalWidth")
+    assert loaded == 3 * 32
 
 
 def test_undo_clears_the_grid_and_skip_gives_another(
