@@ -67,6 +67,12 @@ class Snapshot:
         """(n,) the most probable class by votes and Gold alone."""
         return np.asarray(self.targets.argmax(axis=1))
 
+    def only(self, images: NDArray[np.int64]) -> "Snapshot":
+        """The same without images that are not among these: their pictures could not be read."""
+        kept = np.isin(self.images, images)
+        rows = ("images", "targets", "weights", "folds", "holdout", "settled", "gold")
+        return replace(self, **{name: getattr(self, name)[kept] for name in rows})
+
     def counts(self) -> dict[str, int]:
         """What a page says about the snapshot."""
         return {

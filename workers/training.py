@@ -99,7 +99,8 @@ def run(work: Work) -> None:
     """The stages of a Round in their order."""
     with work.stage(Round.State.SNAPSHOT, "snapshot"):
         store = fill_shards(project=work.row.project)
-        snapshot = _snapshot(work)
+        snapshot = _snapshot(work).only(store.ids)
+        snapshot.check()
     with work.stage(
         Round.State.TRAINING,
         "train",
@@ -124,7 +125,6 @@ def _snapshot(work: Work) -> Snapshot:
     if work.row.snapshot_sha256 and path.is_file():
         return Snapshot.load(path)
     snapshot = take_snapshot(project=work.row.project, model=work.model)
-    snapshot.check()
     sha256 = snapshot.save(path)
     services.enter_stage(
         claim=work.lease.claim,

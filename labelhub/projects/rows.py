@@ -10,9 +10,19 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import Field, Model
+from django.db.models import (
+    AutoField,
+    BooleanField,
+    CharField,
+    Field,
+    FloatField,
+    ForeignKey,
+    IntegerField,
+    Model,
+)
 
 Row = Sequence[Any]
+PLAIN = (AutoField, BooleanField, CharField, FloatField, ForeignKey, IntegerField)
 
 
 def insert_rows(model: type[Model], names: tuple[str, ...], rows: Iterable[Row]) -> None:
@@ -73,11 +83,23 @@ def _execute(sql: str, model: type[Model], names: tuple[str, ...], rows: Iterabl
 
 def _prepared(model: type[Model], names: tuple[str, ...], rows: Iterable[Row]) -> list[list[Any]]:
     """The rows as their fields would write them."""
-    fields, here = _fields(model, names), connections[DEFAULT_DB_ALIAS]
-    return [
-        [field.get_db_prep_save(value, here) for field, value in zip(fields, row, strict=True)]
-        for row in rows
-    ]
+    prepared = [list(row) for row in rows]
+    for place, field in _converted(model, names):
+        for row in prepared:
+            row[place] = field.get_db_prep_save(row[place], connections[DEFAULT_DB_ALIAS])
+    return prepared
+
+
+@lru_cache(maxsize=64)
+def _converted(
+    model: type[Model], names: tuple[str, ...]
+) -> "tuple[tuple[int, Field[Any, Any]], ...]":
+    """The fields whose values a database does not take as they are, and their places."""
+    return tuple(
+        (place, field)
+        for place, field in enumerate(_fields(model, names))
+        if not isinstance(field, PLAIN)
+    )
 
 
 @lru_cache(maxsize=64)

@@ -190,6 +190,17 @@ def test_a_round_on_gold_of_one_class_fails_with_the_reason() -> None:
     assert "fewer than two classes" in failed.reason
 
 
+def test_a_round_does_without_a_picture_that_is_lost(settings) -> None:
+    project = striped_project()
+    lost = project.images.filter(gold__isnull=False).first()
+    assert lost is not None
+    for file in settings.DATA_DIR.glob(f"pictures/*/{lost.sha256}.*"):
+        file.unlink()
+    done = run(project)
+    assert done.outcome == Round.Outcome.PROMOTED, done.reason
+    assert done.snapshot["gold"] == 17
+
+
 def test_networks_are_kept_by_their_hash() -> None:
     project = striped_project()
     run(project)
