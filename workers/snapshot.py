@@ -63,6 +63,17 @@ class Snapshot:
         return np.asarray(~self.holdout & (self.weights >= LEAST_WEIGHT))
 
     @property
+    def lessons(self) -> Floats:
+        """(n, K) the targets as they are taught: squared, so that the likely class stands out.
+
+        Most images have one vote, and a network taught the crowd's doubt about a single vote learns
+        little else: on 1,800 drawn shapes with about one yes each it came to 88 to 90 % of fresh
+        ones, and with squared targets to 91 to 97 %. The temperature is fitted on the plain ones.
+        """
+        squared = self.targets**2
+        return np.asarray(squared / squared.sum(axis=1, keepdims=True))
+
+    @property
     def labels(self) -> NDArray[np.int64]:
         """(n,) the most probable class by votes and Gold alone."""
         return np.asarray(self.targets.argmax(axis=1))

@@ -159,7 +159,7 @@ def _train(work: Work, snapshot: Snapshot, store: ShardStore) -> Networks:
         return trained(
             config=config,
             images=store.read(store.rows_for(snapshot.images[chosen])),
-            targets=snapshot.targets[chosen],
+            targets=snapshot.lessons[chosen],
             weights=snapshot.weights[chosen],
             path=round_folder(work.row) / f"network-{number}.safetensors",
             card=card,
