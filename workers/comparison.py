@@ -24,6 +24,7 @@ class Comparison:
     new: NDArray[np.float32]  # (m, K)
     old: NDArray[np.float32] | None  # (m, K); None when no version serves
     labels: NDArray[np.int64]  # (m,)
+    served: NDArray[np.float32]  # (m, K) of the network to serve, which may have trained on them
     measured_on: str
     provisional: bool
 
@@ -50,10 +51,12 @@ def compare(
             if in_fold.any():
                 new[in_fold] = predict(images[in_fold])
     old, seen = _in_service(project, images, column="prior" if provisional else "probabilities")
+    kept = np.ones(len(images), dtype=bool) if old is None else seen
     return Comparison(
-        new=new if old is None else new[seen],
+        new=new[kept],
         old=old,
-        labels=snapshot.labels[chosen] if old is None else snapshot.labels[chosen][seen],
+        labels=snapshot.labels[chosen][kept],
+        served=served(images[kept]) if kept.any() else new[kept],
         measured_on="Gold images, cross-validated" if provisional else "holdout images",
         provisional=provisional,
     )

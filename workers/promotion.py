@@ -23,20 +23,40 @@ def decide(
     old: NDArray[np.floating] | None,
     labels: NDArray[np.integer],
     measured_on: str,
+    served: NDArray[np.floating],
 ) -> Verdict:
     """Compare on the same n images: ``new`` and ``old`` are (n, K) probabilities, ``labels`` (n,).
 
     ``old`` is None when no version serves yet. ``measured_on`` names the images in the reason.
+    ``served`` (n, K) is what the network to serve says of them: where ``new`` is the fold networks'
+    word it may have trained on these very images, and still must not do worse.
     """
-    if not np.isfinite(new).all():
+    if not (np.isfinite(new).all() and np.isfinite(served).all()):
         return Verdict(promote=False, reason="the network's probabilities are not numbers")
     if not len(labels):
         return Verdict(promote=False, reason=f"there are no {measured_on} to measure it on")
+    return _compared(new, old, labels, measured_on, served)
+
+
+def _compared(
+    new: NDArray[np.floating],
+    old: NDArray[np.floating] | None,
+    labels: NDArray[np.integer],
+    measured_on: str,
+    served: NDArray[np.floating],
+) -> Verdict:
+    """The verdict over numbers that can be compared."""
     accuracy = float((new.argmax(axis=1) == labels).mean())
     shown = f"right on {accuracy:.1%} of {len(labels)} {measured_on}"
     least = ABOVE_CHANCE / new.shape[1]
     if accuracy < least:
         return Verdict(promote=False, reason=f"{shown}: hardly better than guessing")
+    own = float((served.argmax(axis=1) == labels).mean())
+    if own < accuracy - MARGIN:
+        return Verdict(
+            promote=False,
+            reason=f"{shown}, but the network to serve on {own:.1%}: its training went wrong",
+        )
     if old is None:
         return Verdict(promote=True, reason=f"{shown}; the first version in service")
     before = float((old.argmax(axis=1) == labels).mean())

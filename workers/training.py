@@ -230,6 +230,7 @@ def _publish(
         old=comparison.old,
         labels=comparison.labels,
         measured_on=comparison.measured_on,
+        served=comparison.served,
     )
     models = [*networks.folds, networks.served]
     for number, model in enumerate(models):

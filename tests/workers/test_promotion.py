@@ -1,0 +1,62 @@
+"""The promotion gate: what may serve, what may not, and the reason in words."""
+
+import numpy as np
+import pytest
+
+from workers.promotion import decide
+
+LABELS = np.arange(100) % 4
+
+
+def right_on(share: float) -> np.ndarray:
+    """(100, 4) probabilities that are right on this share of LABELS."""
+    said = np.where(np.arange(100) < share * 100, LABELS, (LABELS + 1) % 4)
+    return np.eye(4)[said] * 0.9 + 0.025
+
+
+def verdict(new: float, old: float | None = None, served: float | None = None):
+    return decide(
+        new=right_on(new),
+        old=None if old is None else right_on(old),
+        labels=LABELS,
+        measured_on="Gold images",
+        served=right_on(new if served is None else served),
+    )
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "promote", "reason"),
+    [
+        (0.9, None, True, "first version in service"),
+        (0.3, None, False, "hardly better than guessing"),
+        (0.9, 0.8, True, "10.0% above"),
+        (0.79, 0.8, True, "1.0% below"),
+        (0.7, 0.8, False, "10.0% below"),
+    ],
+)
+def test_a_version_is_promoted_unless_it_is_worse_beyond_the_margin(
+    new, old, promote, reason
+) -> None:
+    answer = verdict(new, old)
+    assert answer.promote == promote
+    assert reason in answer.reason
+
+
+def test_a_collapsed_network_is_refused_however_good_its_fold_networks_are() -> None:
+    answer = verdict(0.8, 0.6, served=0.25)
+    assert not answer.promote
+    assert "the network to serve on 25.0%" in answer.reason
+
+
+def test_probabilities_that_are_not_numbers_are_refused() -> None:
+    broken = np.full((100, 4), np.nan)
+    answer = decide(new=broken, old=None, labels=LABELS, measured_on="Gold images", served=broken)
+    assert not answer.promote
+    assert "not numbers" in answer.reason
+
+
+def test_nothing_to_measure_on_is_a_refusal() -> None:
+    none = np.zeros((0, 4))
+    answer = decide(new=none, old=None, labels=LABELS[:0], measured_on="Gold images", served=none)
+    assert not answer.promote
+    assert "no Gold images" in answer.reason
