@@ -1,8 +1,12 @@
 """What every test can ask for."""
 
+import uuid
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from labelhub.benchmarks.postgres import postgres_url
 
@@ -12,3 +16,13 @@ def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL server."""
     with postgres_url() as url:
         yield url
+
+
+@pytest.fixture
+def empty_postgres(postgres: str) -> Iterator[str]:
+    """The URL of a database of this test's own on that server, without any table yet."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
+        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
