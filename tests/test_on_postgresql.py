@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.mark.postgres
 @pytest.mark.xdist_group("postgres")
-@pytest.mark.parametrize("area", ["challenges", "votes", "rounds"])
+@pytest.mark.parametrize("area", ["challenges", "votes", "rounds", "exchange/test_two_imports.py"])
 def test_the_rules_hold_on_postgresql(area: str, postgres: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", f"tests/{area}", "-q", "-p", "no:xdist"],
