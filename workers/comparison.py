@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelhub.projects.models import Project
+from labelhub.projects.services import HOLDOUT_ENOUGH
 from labelhub.rounds.models import Prediction
 from labelhub.rounds.selectors import serving_version
 from workers.snapshot import Snapshot
 
-HOLDOUT_ENOUGH = 100  # settled images from which the holdout speaks
 BATCH = 500
 
 Predictor = Callable[[NDArray[np.int64]], NDArray[np.float32]]

@@ -22,6 +22,7 @@ NONE_KEY = "none-of-these"
 HOLDOUT_SHARE = 0.05
 HOLDOUT_LEAST, HOLDOUT_MOST = 200, 2000
 HOLDOUT_SHARE_MOST = 0.20
+HOLDOUT_ENOUGH = 100  # settled images from which the holdout speaks
 
 
 class ProjectError(ValueError):
@@ -114,6 +115,16 @@ def _class_keys(class_names: Sequence[str]) -> dict[str, str]:
             f"got {', '.join(keys) or 'none'} ('none of these' comes by itself)"
         )
     return keys
+
+
+def pause_project(*, project: Project) -> None:
+    """Serve no more grids of the project, and open no Round of it by the schedule."""
+    Project.objects.filter(pk=project.pk).update(status=Project.Status.PAUSED)
+
+
+def resume_project(*, project: Project) -> None:
+    """Serve grids of the project again, and keep its schedule."""
+    Project.objects.filter(pk=project.pk).update(status=Project.Status.ACTIVE)
 
 
 def fold_of(sha256: str) -> int:
