@@ -19,6 +19,14 @@ def serving_version(*, project: Project) -> ModelVersion | None:
     return ModelVersion.objects.filter(project=project, serving=True).first()
 
 
+def version_before(*, serving: ModelVersion) -> ModelVersion | None:
+    """The latest promoted version before the one serving: where a rollback goes."""
+    earlier = ModelVersion.objects.filter(
+        project_id=serving.project_id, promoted_at__isnull=False, number__lt=serving.number
+    )
+    return earlier.order_by("-number").first()
+
+
 def trainable_images(*, project: Project) -> int:
     """How many images outside the holdout have Gold or a vote."""
     return Image.objects.filter(

@@ -14,7 +14,12 @@ from django.db.models import F, Q
 from labelhub.projects.models import Project
 from labelhub.rounds import dispatch
 from labelhub.rounds.models import ModelVersion, RankingShard, Round
-from labelhub.rounds.selectors import latest_round, round_is_due, trainable_images
+from labelhub.rounds.selectors import (
+    latest_round,
+    round_is_due,
+    trainable_images,
+    version_before,
+)
 from labelhub.votes.aggregation import Floats
 from labelhub.votes.parameters import new_parameters
 
@@ -266,11 +271,12 @@ def roll_back(
         serving = ModelVersion.objects.filter(project=project, serving=True).first()
         if serving is None:
             raise LookupError(f"{project.name} has no model version in service")
-        earlier = ModelVersion.objects.filter(project=project, promoted_at__isnull=False)
         if to_number is None:
-            target = earlier.filter(number__lt=serving.number).order_by("-number").first()
+            target = version_before(serving=serving)
         else:
-            target = earlier.filter(number=to_number).first()
+            target = ModelVersion.objects.filter(
+                project=project, promoted_at__isnull=False, number=to_number
+            ).first()
         if target is None or target == serving:
             wanted = "an earlier promoted version" if to_number is None else f"version {to_number}"
             raise LookupError(f"{project.name} cannot go back to {wanted}")
