@@ -12,6 +12,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("p/<slug:slug>/", include("labelhub.projects.urls")),
     path("p/<slug:slug>/", include("labelhub.challenges.urls")),
+    path("dashboard/", include("labelhub.dashboard.urls")),
     # One door in and one out, also for admins: both drop the annotator cookies.
     path("admin/login/", LoginView.as_view()),
     path("admin/logout/", LogoutView.as_view()),

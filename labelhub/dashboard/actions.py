@@ -1,0 +1,96 @@
+"""What admins do: by POST alone, each with a word after it."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from labelhub.dashboard import pages
+from labelhub.dashboard.access import CHANGE, project_or_404, staff_who_may
+from labelhub.dashboard.forms import GoldForm
+from labelhub.dashboard.image_selectors import image_of
+from labelhub.dashboard.rolling_back import rollback_page
+from labelhub.dashboard.services import NotGold, mark_as_gold
+from labelhub.projects.services import pause_project, resume_project
+from labelhub.rounds.models import Round
+from labelhub.rounds.services import RoundIsOpen, TooFewLabels, open_round, roll_back
+
+
+@require_POST
+@staff_who_may(CHANGE)
+def run_round(request: HttpRequest, slug: str) -> HttpResponse:
+    """Open a Round now."""
+    try:
+        opened = open_round(
+            project=project_or_404(slug),
+            trigger=Round.Trigger.PERSON,
+            opened_by_id=request.user.pk,
+            now=timezone.now(),
+        )
+        messages.success(request, _("Round %(n)s is on its way.") % {"n": opened.number})
+    except (RoundIsOpen, TooFewLabels) as error:
+        messages.warning(request, _("No Round was opened: %(reason)s.") % {"reason": error})
+    return redirect("dashboard:cockpit", slug)
+
+
+@require_POST
+@staff_who_may(CHANGE)
+def pause(request: HttpRequest, slug: str) -> HttpResponse:
+    """Serve no more grids and open no Round by the schedule."""
+    pause_project(project=project_or_404(slug))
+    messages.success(request, _("Paused. What was answered so far is kept."))
+    return redirect("dashboard:cockpit", slug)
+
+
+@require_POST
+@staff_who_may(CHANGE)
+def resume(request: HttpRequest, slug: str) -> HttpResponse:
+    """Serve grids and keep the schedule again."""
+    resume_project(project=project_or_404(slug))
+    messages.success(request, _("Resumed. People can answer again."))
+    return redirect("dashboard:cockpit", slug)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@staff_who_may(CHANGE)
+def rollback(request: HttpRequest, slug: str) -> HttpResponse:
+    """Say what a rollback would do; do it when that is sent."""
+    project = project_or_404(slug)
+    if request.method != "POST":
+        context = {"head": pages.head(project=project), "page": rollback_page(project=project)}
+        return render(request, "dashboard/rollback.html", context)
+    try:
+        before, after = roll_back(project=project, to_number=None, now=timezone.now())
+        words = {"before": before.number, "after": after.number}
+        messages.success(request, _("Version %(after)d serves again, not %(before)d.") % words)
+    except LookupError as error:
+        messages.warning(request, _("Nothing was changed: %(reason)s.") % {"reason": error})
+    return redirect("dashboard:cockpit", slug)
+
+
+@require_POST
+@staff_who_may(CHANGE)
+def mark_gold(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
+    """Mark an image as Gold of the class that was chosen."""
+    project = project_or_404(slug)
+    image = image_of(project=project, image_id=image_id)
+    if image is None:
+        raise Http404
+    form = GoldForm(request.POST, project=project)
+    if not form.is_valid():
+        messages.warning(request, " ".join(map(str, form.errors["label_class"])))
+        return redirect("dashboard:image", slug, image_id)
+    try:
+        label_class = mark_as_gold(
+            project=project,
+            image=image,
+            label_class_id=form.cleaned_data["label_class"],
+            user_id=request.user.pk,
+            now=timezone.now(),
+        )
+        messages.success(request, _("Marked as Gold: %(name)s.") % {"name": label_class.name})
+    except NotGold as error:
+        messages.warning(request, str(error))
+    return redirect("dashboard:image", slug, image_id)

@@ -1,0 +1,198 @@
+"""Reads of the dashboard: a bounded number of queries, whatever the number of rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from math import log
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
+
+from labelhub.projects.models import Gold, Image, LabelClass, Project
+from labelhub.projects.selectors import CatalogueEntry, catalogue, projects_with_progress
+from labelhub.rounds.models import ModelVersion, Round
+from labelhub.rounds.selectors import (
+    images_with_news,
+    latest_round,
+    serving_version,
+    trainable_images,
+)
+from labelhub.rounds.services import FEWEST_LABELS
+from labelhub.votes.models import Consensus
+
+PLAINLY_ENOUGH = 10 * FEWEST_LABELS  # with so many labels nobody has to count for a Round
+NO_OPINION = 1e-6  # nats below the entropy of "could be anything"
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """How many images are held out, and how many of them are settled."""
+
+    images: int
+    settled: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a project stands: all that its three answers and its schedule are made of.
+
+    ``labelled`` (images a Round could learn from), ``holdout`` and ``news`` (images with votes that
+    no Round has seen) are None where nobody asked.
+    """
+
+    project: Project  # with its progress
+    latest: Round | None
+    serving: ModelVersion | None
+    without_gold: tuple[str, ...]  # names of classes
+    gold: Mapping[int, int]  # LabelClass id to its number of Gold images
+    labelled: int | None = None
+    holdout: Holdout | None = None
+    news: int | None = None
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """How many images the consensus names as of a class, and what is known of them."""
+
+    entry: CatalogueEntry
+    images: int
+    settled: int
+    gold: int
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """One Round with what it measured; ``accuracy`` is None where it made no version."""
+
+    number: int
+    state: str
+    outcome: str
+    reason: str
+    trigger: str
+    opened_at: datetime
+    finished_at: datetime | None
+    accuracy: float | None
+    measured: int
+    measured_on: str
+    provisional: bool
+    serving: bool
+
+
+def standing(*, project: Project) -> Standing:
+    """Everything about one project, in seven queries at most."""
+    gold = gold_by_class(project=project)
+    askable = catalogue(project).askable
+    return Standing(
+        project=project,
+        latest=latest_round(project=project),
+        serving=serving_version(project=project),
+        without_gold=tuple(entry.name for entry in askable if not gold.get(entry.id)),
+        gold=gold,
+        labelled=_labelled(project, sum(gold.values())),
+        holdout=_holdout(project),
+        news=images_with_news(project=project),
+    )
+
+
+def standings() -> list[Standing]:
+    """Every project for the list, in four queries."""
+    projects = list(projects_with_progress())
+    last = Round.objects.filter(project=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    rounds = Round.objects.filter(
+        pk__in=Project.objects.annotate(last=Subquery(last)).values("last")
+    )
+    latest = {row.project_id: row for row in rounds}
+    serving = {row.project_id: row for row in ModelVersion.objects.filter(serving=True)}
+    bare: dict[int, list[str]] = {}
+    for project_id, name in (
+        LabelClass.objects.filter(~Exists(Gold.objects.filter(label_class=OuterRef("pk"))))
+        .filter(is_none=False)
+        .order_by("project", "position")
+        .values_list("project_id", "name")
+    ):
+        bare.setdefault(project_id, []).append(name)
+    return [
+        Standing(
+            project=project,
+            latest=latest.get(project.pk),
+            serving=serving.get(project.pk),
+            without_gold=tuple(bare.get(project.pk, ())),
+            gold={},
+        )
+        for project in projects
+    ]
+
+
+def gold_by_class(*, project: Project) -> dict[int, int]:
+    """LabelClass id to the number of its Gold images; classes without any are left out."""
+    rows = Gold.objects.filter(label_class__project=project).values_list("label_class")
+    return dict(rows.annotate(images=Count("id")).order_by())
+
+
+def _labelled(project: Project, gold: int) -> int | None:
+    """How many images a Round could learn from; None where there are plainly enough."""
+    most = gold + project.progress.voted
+    return None if most >= PLAINLY_ENOUGH else trainable_images(project=project)
+
+
+def _holdout(project: Project) -> Holdout:
+    held = Image.objects.filter(project=project, holdout=True, status=Image.Status.ACTIVE)
+    return Holdout(
+        **held.aggregate(images=Count("id"), settled=Count("id", filter=Q(consensus__settled=True)))
+    )
+
+
+def class_counts(*, project: Project, gold: Mapping[int, int]) -> tuple[ClassCount, ...]:
+    """Each class in its order. An image of which nothing is known is of no class."""
+    entries = catalogue(project).entries
+    doubt = log(len(entries)) - NO_OPINION
+    rows = (
+        Consensus.objects.filter(project=project, entropy__lt=doubt)
+        .values_list("label_class")
+        .annotate(images=Count("id"), settled=Count("id", filter=Q(settled=True)))
+        .order_by()
+    )
+    found = {label_class: (images, settled) for label_class, images, settled in rows}
+    return tuple(
+        ClassCount(entry, *found.get(entry.id, (0, 0)), gold=gold.get(entry.id, 0))
+        for entry in entries
+    )
+
+
+def round_records(*, project: Project, most: int | None = None) -> tuple[RoundRecord, ...]:
+    """The latest Rounds, oldest first; all of them without ``most``."""
+    rows = list(
+        Round.objects.filter(project=project)
+        .order_by("-number")
+        .values(
+            "number",
+            "state",
+            "outcome",
+            "reason",
+            "trigger",
+            "opened_at",
+            "finished_at",
+            "model_version__provisional",
+            "model_version__serving",
+            "model_version__metrics__accuracy",
+            "model_version__metrics__images",
+            "model_version__metrics__measured_on",
+        )[:most]
+    )
+    return tuple(_record(dict(row)) for row in reversed(rows))
+
+
+def _record(row: dict[str, Any]) -> RoundRecord:
+    version = {
+        name.rpartition("__")[2]: row.pop(name)
+        for name in list(row)
+        if name.startswith("model_version__")
+    }
+    return RoundRecord(
+        **row,
+        accuracy=version["accuracy"],
+        measured=version["images"] or 0,
+        measured_on=version["measured_on"] or "",
+        provisional=bool(version["provisional"]),
+        serving=bool(version["serving"]),
+    )

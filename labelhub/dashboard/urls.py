@@ -1,0 +1,29 @@
+"""Addresses of the dashboard, below ``/dashboard/``."""
+
+from django.urls import path
+
+from labelhub.dashboard import actions, views
+
+app_name = "dashboard"
+urlpatterns = [
+    path("", views.projects, name="projects"),
+    path("<slug:slug>/", views.cockpit, name="cockpit"),
+    path("<slug:slug>/answers/", views.answers, name="answers"),
+    path("<slug:slug>/round/", views.latest_round, name="round"),
+    path("<slug:slug>/details/", views.details, name="details"),
+    path("<slug:slug>/stats.json", views.stats_json, name="stats"),
+    path("<slug:slug>/rounds.csv", views.rounds_csv, name="rounds_csv"),
+    path("<slug:slug>/run/", actions.run_round, name="run_round"),
+    path("<slug:slug>/pause/", actions.pause, name="pause"),
+    path("<slug:slug>/resume/", actions.resume, name="resume"),
+    path("<slug:slug>/rollback/", actions.rollback, name="rollback"),
+    path("<slug:slug>/images/<int:image_id>/", views.image, name="image"),
+    path("<slug:slug>/images/<int:image_id>/gold/", actions.mark_gold, name="mark_gold"),
+    path(
+        "<slug:slug>/images/<int:image_id>/picture",
+        views.picture,
+        {"tile": False},
+        name="picture",
+    ),
+    path("<slug:slug>/images/<int:image_id>/tile", views.picture, {"tile": True}, name="tile"),
+]
