@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import psycopg
@@ -18,11 +19,18 @@ def postgres() -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def database_of_its_own(server: str) -> Iterator[str]:
+    """The URL of a new database on a PostgreSQL server, without any table yet."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
 @pytest.fixture
 def empty_postgres(postgres: str) -> Iterator[str]:
-    """The URL of a database of this test's own on that server, without any table yet."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
-        connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+    """The URL of a PostgreSQL database of this test's own, without any table yet."""
+    with database_of_its_own(postgres) as url:
+        yield url

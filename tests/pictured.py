@@ -27,11 +27,16 @@ def draw(key: str, rng: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def striped_project(
-    *, images: int = 90, gold_per_class: int = 6, holdout: bool = False, **settings: object
+    *,
+    name: str = "Stripes",
+    images: int = 90,
+    gold_per_class: int = 6,
+    holdout: bool = False,
+    **settings: object,
 ) -> Project:
     """A project over real pictures whose class is in their name; trains in about a second."""
     quick = {"image_size": EDGE, "training_steps": 40, "retrain_min_labels": 20}
-    project = create_project(name="Stripes", class_names=STRIPES, **{**quick, **settings})
+    project = create_project(name=name, class_names=STRIPES, **{**quick, **settings})
     rng = np.random.default_rng(0)
     pictures = []
     for number in range(images):

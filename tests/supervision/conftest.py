@@ -38,11 +38,12 @@ class Run:
         data_dir.parent.mkdir(parents=True, exist_ok=True)
         self.log = data_dir.parent / f"{self.mark}.log"
         inherited = {name: os.environ[name] for name in os.environ if name not in _NOT_INHERITED}
+        self.environment = {**inherited, "DATA_DIR": str(data_dir), _MARK: self.mark, **env}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
                 cwd=BASE_DIR,
-                env={**inherited, "DATA_DIR": str(data_dir), _MARK: self.mark, **env},
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -124,6 +125,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def port() -> int:
+    """A port that was free a moment ago."""
+    return free_port()
+
+
+def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
