@@ -1,5 +1,6 @@
 """Accuracy by Round: the finding as a title, points for the plot, rows for table and CSV."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,13 +51,13 @@ class RoundRow:
 class History:
     """The plot with its title, and the table beside it, the latest Round first.
 
-    ``plot`` holds columns for the script: Round numbers, accuracy in percent where promoted, and
+    ``plot`` is JSON, columns for the script: Round numbers, accuracy in percent where promoted, and
     where refused.
     """
 
     title: str
     note: str
-    plot: dict[str, object]
+    plot: str
     rows: tuple[RoundRow, ...]
     more: str
     csv_url: str
@@ -70,7 +71,7 @@ def history(*, project: Project, records: Sequence[RoundRecord], now: datetime) 
     return History(
         title=_title(measured),
         note=_note(measured),
-        plot=_plot(measured) if measured else {},
+        plot=json.dumps(_plot(measured)) if measured else "",
         rows=tuple(_row(record, now) for record in closed[: -LISTED - 1 : -1]),
         more=ngettext(
             "%(n)s earlier Round is in the CSV.", "%(n)s earlier Rounds are in the CSV.", hidden

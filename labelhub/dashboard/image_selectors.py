@@ -10,6 +10,7 @@ from labelhub.rounds.models import Candidate, ModelVersion, Prediction
 from labelhub.votes.models import Vote
 
 VOTES_SHOWN = 200
+LOOKED_AT = 1000  # of the most doubtful: the open ones are chosen among these, at a bounded cost
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ def images_in_doubt(
     """The open images of most entropy: by the serving network, or before any by the consensus."""
     if serving is None:
         return _by_consensus(project, most)
+    ranked = Prediction.objects.filter(model_version=serving).order_by("-entropy")
     rows = (
         Prediction.objects.filter(
-            model_version=serving,
+            pk__in=ranked.values("pk")[:LOOKED_AT],
             image__status=Image.Status.ACTIVE,
             image__consensus__settled=False,
         )
@@ -54,11 +56,12 @@ def images_in_doubt(
 
 def _by_consensus(project: Project, most: int) -> tuple[Doubt, ...]:
     """The queue of open images is kept in this order."""
+    ranked = Candidate.objects.filter(project=project, queue=Candidate.Queue.OPEN)
     rows = (
         Candidate.objects.filter(
-            project=project,
-            queue=Candidate.Queue.OPEN,
+            pk__in=ranked.order_by("-priority").values("pk")[:LOOKED_AT],
             image__status=Image.Status.ACTIVE,
+            image__consensus__settled=False,
         )
         .order_by("-priority")
         .values_list(

@@ -95,9 +95,8 @@ function draw() {
   drawn?.destroy();
   drawn = null;
   const frame = document.getElementById("accuracy");
-  const source = document.getElementById("accuracy-data");
-  if (!frame || !source) return;
-  const data = JSON.parse(source.textContent);
+  if (!frame) return;
+  const data = JSON.parse(frame.dataset.plot);
   const columns = [data.rounds, data.promoted, data.refused];
   drawn = new uPlot(options(data, frame.clientWidth), columns, frame);
   widths.disconnect();
@@ -110,8 +109,8 @@ const widths = new ResizeObserver(([entry]) => {
 });
 
 dark.addEventListener("change", draw);
-document.body.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id === "details") draw();
+document.body.addEventListener("htmx:load", (event) => {
+  if (event.detail.elt.id === "details") draw(); // a new frame has come
 });
 draw();
 

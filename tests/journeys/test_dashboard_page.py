@@ -1,0 +1,156 @@
+"""The cockpit in a real browser: it refreshes in place, draws its plot, works by keyboard, on a
+phone and without a script."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from labelhub.projects.models import Gold, Project
+from labelhub.rounds.models import Round
+from labelhub.rounds.progress import count_progress
+from tests.dashboard.given import past_round, past_rounds, predict, running_round
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+PHONE = {"width": 390, "height": 844}
+
+
+def sign_in(context: BrowserContext, live_server: LiveServer) -> None:
+    """Ada's session in the browser, without the way through the login."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("ada"))
+    cookie = client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+
+
+def cockpit(live_server: LiveServer, project: Project) -> str:
+    return f"{live_server.url}/dashboard/{project.slug}/"
+
+
+@pytest.fixture
+def busy(project: Project) -> Project:
+    """A project with some past, pictures in doubt, and a Round in its training."""
+    past_rounds(project, [0.62, 0.84])
+    past_round(project, accuracy=0.8, promoted=False)
+    predict(past_round(project, accuracy=0.91), list(project.images.filter(example=None)))
+    count_progress(now=timezone.now())
+    running_round(project, fraction=0.25, at=timezone.now())
+    return project
+
+
+def test_a_running_round_moves_in_place_and_its_end_is_told(
+    page: Page, live_server: LiveServer, busy: Project, complaints: list[str]
+) -> None:
+    sign_in(page.context, live_server)
+    page.goto(cockpit(live_server, busy))
+    page.evaluate("window.same = true")
+    bar = page.locator("#stage-training")
+    expect(bar).to_have_attribute("width", "25.0%")
+    expect(page.get_by_role("heading", name="91 % after Round 4, 29 points")).to_be_visible()
+    opened = Round.objects.get(state=Round.State.TRAINING)
+    opened.progress["fraction"] = 0.75
+    opened.save(update_fields=["progress"])
+    expect(bar).to_have_attribute("width", "75.0%")
+    past_round(busy, accuracy=0.95)
+    Round.objects.filter(pk=opened.pk).update(
+        state=Round.State.DONE,
+        outcome=Round.Outcome.REFUSED,
+        reason="hardly better than guessing",
+        finished_at=timezone.now(),
+    )
+    # The panel, the answers and the plot's title: all without a new page.
+    expect(page.get_by_role("heading", name="95 % after Round 6, 33 points")).to_be_visible()
+    expect(page.locator("#answers")).to_contain_text("95 %")
+    expect(page.locator("#accuracy canvas")).to_have_count(1)
+    assert page.evaluate("window.same")
+
+
+def test_the_plot_is_drawn_in_our_colours_and_again_in_the_dark(
+    page: Page, live_server: LiveServer, busy: Project, complaints: list[str]
+) -> None:
+    sign_in(page.context, live_server)
+    page.goto(cockpit(live_server, busy))
+    expect(page.locator("#accuracy canvas")).to_be_visible()
+    coloured = """([red, green, blue]) => {
+        const drawn = document.querySelector("#accuracy canvas")
+        const { width, height } = drawn
+        const often = { willReadFrequently: true }
+        const copy = new OffscreenCanvas(width, height).getContext("2d", often)
+        copy.drawImage(drawn, 0, 0)
+        const pixels = copy.getImageData(0, 0, width, height).data
+        let found = 0
+        for (let at = 0; at < pixels.length; at += 4)
+            found += pixels[at] === red && pixels[at + 1] === green && pixels[at + 2] === blue
+        return found
+    }"""
+    light, dark, cross = [0x4A, 0x3F, 0xD1], [0xA2, 0x9B, 0xFF], [0x8A, 0x53, 0x00]
+    assert page.evaluate(coloured, light) > 100  # the line and its dots
+    assert page.evaluate(coloured, cross) > 5  # the refused Round
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(200)
+    assert page.evaluate(coloured, light) == 0
+    assert page.evaluate(coloured, dark) > 100
+    page.set_viewport_size(PHONE)
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.querySelector('#accuracy canvas').clientWidth") < PHONE["width"]
+
+
+def test_ada_marks_a_picture_in_doubt_by_keyboard_alone(
+    page: Page, live_server: LiveServer, busy: Project, complaints: list[str]
+) -> None:
+    sign_in(page.context, live_server)
+    page.goto(cockpit(live_server, busy))
+    ring = "getComputedStyle(document.activeElement).outlineStyle"
+    page.locator("#rounds-csv").focus()
+    page.keyboard.press("Tab")  # the frame of the class balance
+    page.keyboard.press("Tab")  # the first picture in doubt
+    assert page.evaluate("document.activeElement.className") == "thumb"
+    assert page.evaluate(ring) == "solid"
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Mark as Gold")).to_be_visible()
+    page.locator("[name=label_class]").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Marked as Gold: cross.")).to_be_visible()
+    assert Gold.objects.filter(source=Gold.Source.ADMIN).count() == 1
+
+
+def test_nothing_is_wider_than_a_phone(
+    page: Page, live_server: LiveServer, busy: Project, complaints: list[str]
+) -> None:
+    sign_in(page.context, live_server)
+    page.set_viewport_size(PHONE)
+    image = busy.images.filter(gold=None, example=None)[0]
+    for rest in ("", "shapes/", f"shapes/images/{image.pk}/", "shapes/rollback/"):
+        page.goto(f"{live_server.url}/dashboard/{rest}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_the_cockpit_works_without_a_script(
+    browser: Browser, live_server: LiveServer, busy: Project
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    sign_in(context, live_server)
+    page = context.new_page()
+    page.goto(cockpit(live_server, busy))
+    expect(page.get_by_role("link", name="Reload to see how far it is")).to_be_visible()
+    expect(page.locator("#rounds-table tbody tr")).to_have_count(4)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("Paused. What was answered so far is kept.")).to_be_visible()
+    page.get_by_role("link", name="Roll back").click()
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("Version 2 serves again, not 4.")).to_be_visible()
+    context.close()
+
+
+def test_a_silent_server_is_said_and_forgotten_when_it_speaks(
+    page: Page, live_server: LiveServer, busy: Project
+) -> None:
+    sign_in(page.context, live_server)
+    page.goto(cockpit(live_server, busy))
+    page.context.set_offline(True)
+    expect(page.get_by_text("The server does not answer.")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_text("The server does not answer.")).to_be_hidden()
