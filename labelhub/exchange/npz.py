@@ -2,8 +2,9 @@
 
 A label is a place in ``classes``, or -1 for a picture whose class is not told.
 
-The images are read one by one from the compressed stream, so that memory stays flat. Nothing in the
-file is ever unpickled.
+The images are read one by one from the compressed stream, so that memory stays flat. Before that
+they are read once through: a damage may show only in the checksum at the end, and what is unpacked
+after it looks like pictures. Nothing in the file is ever unpickled.
 """
 
 import math
@@ -23,6 +24,7 @@ from labelhub.exchange.zips import METHODS, open_zip
 from labelhub.projects.pictures import MOST_PIXELS
 
 UNTOLD = -1
+CHUNK = 1_000_000  # bytes
 MOST_SMALL_BYTES = 256_000_000  # of labels, and of classes: these are read at once
 
 _BROKEN = (
@@ -70,12 +72,13 @@ class PixelFile:
 
 
 def open_npz(path: Path) -> PixelFile:
-    """Open and check all but the pixels. Raises SourceError naming the file and the array."""
+    """Open and check everything. Raises SourceError naming the file and the array."""
     archive = open_zip(path)
     try:
         shape = _image_shape(archive, path)
         small = _small_arrays(archive, path)
         labels, classes = _checked_labels(small, shape[0], path)
+        _refuse_damage(archive, path)
     except SourceError:
         archive.close()
         raise
@@ -130,6 +133,16 @@ def _refuse_claims(shape: tuple[int, ...], size: int, path: Path) -> None:
             "images",
             f"cut short: shape {shape} needs {math.prod(shape):,} bytes, there are {size:,}",
         )
+
+
+def _refuse_damage(archive: zipfile.ZipFile, path: Path) -> None:
+    """Raise SourceError where the pixels do not match their checksum."""
+    with _member(archive, path, "images") as stream:
+        try:
+            while stream.read(CHUNK):
+                pass
+        except _BROKEN as error:
+            raise _wrong(path, "images", f"damaged ({error})") from error
 
 
 def _header(
