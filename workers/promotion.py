@@ -34,7 +34,10 @@ def decide(
     if not (np.isfinite(new).all() and np.isfinite(served).all()):
         return Verdict(promote=False, reason="the network's probabilities are not numbers")
     if not len(labels):
-        return Verdict(promote=False, reason=f"there are no {measured_on} to measure it on")
+        return Verdict(
+            promote=False,
+            reason="there are no Gold images to measure it on: mark some whose class is certain",
+        )
     return _compared(new, old, labels, measured_on, served)
 
 

@@ -190,6 +190,18 @@ def test_a_round_on_gold_of_one_class_fails_with_the_reason() -> None:
     assert "fewer than two classes" in failed.reason
 
 
+def test_a_round_without_any_gold_is_refused_and_says_what_to_do() -> None:
+    project = striped_project(gold_per_class=0)
+    vote_rightly(project, 40)
+    refused = run(project)
+    assert (refused.state, refused.outcome) == (Round.State.DONE, Round.Outcome.REFUSED)
+    assert refused.reason == (
+        "there are no Gold images to measure it on: mark some whose class is certain"
+    )
+    assert not ModelVersion.objects.filter(serving=True).exists()
+    assert not Prediction.objects.exists()
+
+
 def test_a_round_does_without_a_picture_that_is_lost(settings) -> None:
     project = striped_project()
     lost = project.images.filter(gold__isnull=False).first()
