@@ -22,6 +22,7 @@ from labelhub.votes.services import refresh_consensus
 CLASSES = ("circle", "cross", "triangle", "square", "star", "ring")
 PICTURES = 512  # different files; every image has a name of its own for one of them
 GOLD_SHARE, GOLD_MOST = 0.05, 3000
+GOLD_SHARE_MOST = 0.25  # of a corpus so small that each class would have hardly any
 BATCH = 2000
 
 
@@ -31,7 +32,7 @@ def make_corpus(*, images: int, edge: int = 32, seed: int = 0) -> Project:
     project = create_project(name="Benchmark", class_names=CLASSES)
     files = _pictures(rng, edge)
     classes = list(project.label_classes.filter(is_none=False))
-    gold_left = min(GOLD_MOST, max(60, int(images * GOLD_SHARE)))
+    gold_left = min(GOLD_MOST, max(60, int(images * GOLD_SHARE)), int(images * GOLD_SHARE_MOST))
     now = timezone.now() - timedelta(days=1)
     with progress("images", total=images) as forward:
         for start in range(0, images, BATCH):

@@ -1,16 +1,21 @@
-"""A throw-away PostgreSQL for tests and benchmarks: ``TEST_DATABASE_URL``, an installed server, or
-the one in the wheel. Started in a short private folder on a unix socket, gone afterwards."""
+"""A throw-away PostgreSQL for tests and benchmarks: a database on the server of
+``TEST_DATABASE_URL``, or a server of our own, an installed one or the wheel's, in a short private
+folder on a unix socket. Gone afterwards."""
 
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+import psycopg
+from psycopg.sql import SQL, Identifier
 
 
 def binaries() -> Path:
@@ -28,9 +33,10 @@ def binaries() -> Path:
 
 @contextmanager
 def postgres_url() -> Iterator[str]:
-    """The URL of a running server, for as long as the block runs."""
+    """The URL of an empty database on a running server, for as long as the block runs."""
     if given := os.environ.get("TEST_DATABASE_URL"):
-        yield given
+        with database_of_its_own(given) as url:
+            yield url
         return
     folder = Path(tempfile.mkdtemp(prefix="lh-pg-"))
     try:
@@ -38,6 +44,18 @@ def postgres_url() -> Iterator[str]:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def database_of_its_own(server: str) -> Iterator[str]:
+    """The URL of a new database beside the one of ``server``, dropped when the block ends."""
+    name = f"throw_away_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        try:
+            yield urlsplit(server)._replace(path=f"/{name}").geturl()
+        finally:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
 @contextmanager

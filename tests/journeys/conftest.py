@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page
 from pytest_django.plugin import DjangoDbBlocker
 
+from labelhub.benchmarks.postgres import database_of_its_own
 from labelhub.projects.models import Project
 from labelhub.supervision.ownership import processes_of
-from tests.conftest import database_of_its_own
 from tests.journeys.drawn import drawn_project
 from tests.journeys.real_site import RealSite, rows_of
 from tests.supervision.conftest import Run, free_port

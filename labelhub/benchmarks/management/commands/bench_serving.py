@@ -1,12 +1,17 @@
 """``manage.py bench_serving``"""
 
 import socket
+from subprocess import CalledProcessError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labelhub.benchmarks.serving import ServingOptions, measure_serving
+from labelhub.dashboard.running import site_from_settings
 from labelhub.projects.commands import add_json_option, write_json
+from labelhub.supervision.standard import PortTaken, look_for_free_port
+
+IMAGES_A_CLIENT = 12  # a grid's nine wait for its answer, and the next one needs others
 
 
 class Command(BaseCommand):
@@ -28,15 +33,26 @@ class Command(BaseCommand):
         for name in ("images", "grids", "concurrency"):
             if options[name] < 1:
                 raise CommandError(f"--{name} must be at least 1")
-        result = measure_serving(
-            ServingOptions(
-                images=options["images"],
-                grids=options["grids"],
-                concurrency=options["concurrency"],
-                database=options["database"],
-                port=options["port"] or _free_port(),
+        least = IMAGES_A_CLIENT * options["concurrency"]
+        if options["images"] < least:
+            raise CommandError(
+                f"--images {options['images']} is too few for --concurrency "
+                f"{options['concurrency']}: give at least {least}"
             )
+        asked = ServingOptions(
+            images=options["images"],
+            grids=options["grids"],
+            concurrency=options["concurrency"],
+            database=options["database"],
+            port=options["port"] or _free_port(),
         )
+        try:
+            look_for_free_port(site_from_settings(bind="127.0.0.1", port=asked.port))
+            result = measure_serving(asked)
+        except PortTaken as error:
+            raise CommandError(str(error)) from error
+        except (RuntimeError, CalledProcessError) as error:
+            raise CommandError(f"nothing was measured: {error}") from error
         if options["json"] != "-":
             self.stdout.write(
                 f"{result['grids_per_second']} grids/s, {result['ratio']} of the floor "
