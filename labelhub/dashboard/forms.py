@@ -12,14 +12,13 @@ from labelhub.projects.selectors import catalogue
 class GoldForm(forms.Form):
     """The class that an image is for certain."""
 
-    label_class = forms.TypedChoiceField(coerce=int)
-
     def __init__(self, data: Any, *, project: Project) -> None:
         super().__init__(data)
-        field = self.fields["label_class"]
-        assert isinstance(field, forms.TypedChoiceField)  # noqa: S101  for the type checker
-        field.choices = [(entry.id, entry.name) for entry in catalogue(project).entries]
-        field.error_messages = {
-            "required": _("Choose the class that the picture shows."),
-            "invalid_choice": _("This project has no such class."),
-        }
+        self.fields["label_class"] = forms.TypedChoiceField(
+            coerce=int,
+            choices=[(entry.id, entry.name) for entry in catalogue(project).entries],
+            error_messages={
+                "required": _("Choose the class that the picture shows."),
+                "invalid_choice": _("This project has no such class."),
+            },
+        )

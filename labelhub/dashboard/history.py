@@ -87,13 +87,19 @@ def _promoted(record: RoundRecord) -> bool:
     return record.outcome == Round.Outcome.PROMOTED
 
 
+def _shown(measured: Sequence[RoundRecord]) -> RoundRecord | None:
+    """The Round that the title names: the one whose version serves, or the last promoted."""
+    promoted = [record for record in measured if _promoted(record)]
+    last = promoted[-1] if promoted else None
+    return next((record for record in promoted if record.serving), last)
+
+
 def _title(measured: Sequence[RoundRecord]) -> str:
     """The finding: what serves now, against the first that ever did."""
-    promoted = [record for record in measured if _promoted(record)]
-    if not promoted:
+    shown = _shown(measured)
+    if shown is None:
         return _("No Round was promoted yet") if measured else _("No Round has measured anything")
-    first = promoted[0]
-    shown = next((record for record in promoted if record.serving), promoted[-1])
+    first = next(record for record in measured if _promoted(record))
     words = {
         "accuracy": accuracy_words(shown.accuracy or 0.0, shown.measured),
         "last": number(shown.number),
@@ -147,7 +153,7 @@ def _note(measured: Sequence[RoundRecord]) -> str:
 
 def _plot(measured: Sequence[RoundRecord]) -> dict[str, object]:
     shares = [round(100 * (record.accuracy or 0.0), 2) for record in measured]
-    last = [place for place, record in enumerate(measured) if _promoted(record)][-1:]
+    shown = _shown(measured)
     return {
         "rounds": [record.number for record in measured],
         "promoted": [
@@ -159,10 +165,8 @@ def _plot(measured: Sequence[RoundRecord]) -> dict[str, object]:
             for share, record in zip(shares, measured, strict=True)
         ],
         "labels": [accuracy_words(record.accuracy or 0.0, record.measured) for record in measured],
-        "labelled": last[0] if last else None,
+        "labelled": measured.index(shown) if shown else None,
         "round": _("Round"),
-        "promoted_word": _("promoted"),
-        "refused_word": _("refused"),
     }
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labelhub.dashboard.balance import series_of
-from labelhub.dashboard.image_selectors import Doubt, KnownImage, by_probability
+from labelhub.dashboard.image_selectors import VOTES_SHOWN, Doubt, KnownImage, by_probability
 from labelhub.dashboard.wording import Moment, ago, number, percent
 from labelhub.projects.models import Image, Project
 from labelhub.projects.selectors import Catalogue, catalogue
@@ -76,6 +76,7 @@ class ImagePage:
     model: str
     rows: tuple[ProbabilityRow, ...]
     votes: tuple[VoteRow, ...]
+    votes_note: str
     gold_url: str
     gold_words: str  # why there is no form, or what Gold does
     gold_choices: tuple[tuple[int, str, str], ...]  # id, name, colour; empty: no form
@@ -142,6 +143,9 @@ def image_page(*, project: Project, known: KnownImage, now: datetime) -> ImagePa
         else "",
         rows=_probability_rows(consensus, known.prediction, classes),
         votes=tuple(_vote_row(vote, now) for vote in known.votes),
+        votes_note=_("Only the first %(number)s are shown.") % {"number": number(VOTES_SHOWN)}
+        if len(known.votes) == VOTES_SHOWN
+        else "",
         gold_url=reverse("dashboard:mark_gold", args=[project.slug, image.pk]),
         gold_words=refusal
         or _(

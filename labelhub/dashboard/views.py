@@ -21,6 +21,7 @@ from labelhub.dashboard.stats import stats
 from labelhub.projects.pictures import PictureMissing, content_type, read_full, read_tile
 
 PICTURE_SECONDS = 86_400
+MOST_TOLD = 300  # characters of a header
 
 
 @require_safe
@@ -59,7 +60,7 @@ def latest_round(request: HttpRequest, slug: str) -> HttpResponse:
     panel = pages.round_part(project=project_or_404(slug), now=timezone.now())
     response = render(request, "dashboard/_round.html", {"round": panel})
     if request.GET.get("seen") != panel.stamp:
-        moved = {"round-moved": {"words": f"{panel.title}. {panel.words}"}}
+        moved = {"round-moved": {"words": f"{panel.title}. {panel.words}"[:MOST_TOLD]}}
         response.headers["HX-Trigger"] = json.dumps(moved)
     return response
 

@@ -5,7 +5,8 @@
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const HEIGHT = 240;
-const DOT = 4; // px, half a mark
+const DOT = [4, 3]; // px, half a mark: of few Rounds, of many
+const MANY = 60;
 let drawn = null;
 
 // --- The plot ----------------------------------------------------------------------------------
@@ -20,7 +21,7 @@ function marks(plot, series, draw) {
     const x = plot.valToPos(plot.data[0][place], "x", true);
     const y = plot.valToPos(value, "y", true);
     ctx.beginPath();
-    draw(ctx, x, y, DOT * ratio);
+    draw(ctx, x, y, DOT[Number(plot.data[0].length > MANY)] * ratio);
   });
   ctx.restore();
 }
@@ -79,7 +80,7 @@ function options(data, width) {
       y: { range: [floor, 100] },
     },
     axes: [
-      { ...axis, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, marks) => marks.map((n, place) => (Number.isInteger(n) ? `${place ? "" : `${data.round} `}${n}` : "")) },
+      { ...axis, size: 32, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100], values: (_, marks) => marks.map((n, place) => (Number.isInteger(n) ? `${place ? "" : `${data.round} `}${n}` : "")) },
       { ...axis, size: 56, incrs: [5, 10, 20], values: (_, marks) => marks.map((n) => `${n} %`) },
     ],
     series: [
