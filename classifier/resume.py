@@ -47,6 +47,7 @@ class TrainingFile:
             logger.warning("%s is of another training, this one starts over", self.path)
             return
         state.restore(tensors, json.loads(metadata["notes"]))
+        logger.info("training goes on from step %s, kept in %s", state.step, self.path.name)
 
     def remove(self) -> None:
         """The training is finished; there is nothing left to resume."""
