@@ -12,7 +12,6 @@ from labelhub.dashboard.schedule import Schedule, schedule
 from labelhub.dashboard.selectors import Standing
 from labelhub.dashboard.wording import Moment, accuracy_words, ago, number, percent
 from labelhub.projects.models import Progress
-from labelhub.rounds.models import ModelVersion
 
 Z95 = 1.96  # normal deviate of a two-sided 95 % interval
 
@@ -57,7 +56,7 @@ def answers(*, standing: Standing, now: datetime) -> Answers:
     """The head of the cockpit of a project."""
     return Answers(
         far=_how_far(standing.project.progress, now),
-        good=how_good(standing.serving, now),
+        good=how_good(standing, now),
         needs=needs(standing, now),
         schedule=schedule(standing=standing, now=now),
         url=reverse("dashboard:answers", args=[standing.project.slug]),
@@ -90,11 +89,16 @@ def _share(part: int, whole: int) -> str:
     return percent(part / whole) if whole else ""
 
 
-def how_good(serving: ModelVersion | None, now: datetime) -> HowGood:
+def how_good(standing: Standing, now: datetime) -> HowGood:
     """The accuracy of the serving version with what it was measured on."""
+    serving, latest = standing.serving, standing.latest
     accuracy = serving.metrics.get("accuracy") if serving else None
     if serving is None or accuracy is None:
         explained = _("No network serves yet. The first Round makes one from Gold and votes.")
+        if latest is not None and (latest.number > 1 or not latest.is_open):
+            explained = _(
+                "No network serves yet: none so far was good enough. More Gold helps most."
+            )
         version = _("version %(number)s") % {"number": serving.number} if serving else ""
         return HowGood(
             "",

@@ -207,6 +207,8 @@ def _summary(consensus: Consensus | None, classes: Catalogue) -> str:
     }
     ranked = _ranked(consensus)
     if ranked[0][1] - ranked[-1][1] < NEAR_EQUAL:
+        if not consensus.humans:
+            return _("Nothing is known of it yet: nobody has answered.")
         return _("Nothing is known of it yet; %(people)s answered.") % {"people": people}
     words = {"reason": reason_words(ranked, classes), "people": people}
     if consensus.settled:

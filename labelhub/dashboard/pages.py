@@ -104,7 +104,7 @@ def _project_row(one: Standing, now: datetime) -> ProjectRow:
         % {"share": settled_share(progress), "images": number(progress.images)}
         if progress.images
         else "",
-        accuracy=how_good(one.serving, now).share,
+        accuracy=how_good(one, now).share,
         needs=needs(one, now),
     )
 

@@ -149,6 +149,13 @@ def test_a_refused_round_says_why(ada: Client, project: Project) -> None:
     assert "A cross is a refused Round" in page
 
 
+def test_when_no_round_was_good_enough_that_is_said(ada: Client, project: Project) -> None:
+    past_round(project, accuracy=0.2, promoted=False)
+    page = cockpit(ada, project)
+    assert "No network serves yet: none so far was good enough." in page
+    assert "No Round was promoted yet" in page
+
+
 def test_a_failed_round_says_why_and_what_still_serves(ada: Client, project: Project) -> None:
     close(project, state=Round.State.FAILED, reason="the loss is not a number")
     page = cockpit(ada, project)
