@@ -1,5 +1,6 @@
 """Tiny hand-made factories: a project with pictures that need no files, and people who click."""
 
+from copy import copy
 from datetime import UTC, datetime
 from hashlib import sha256
 from random import Random
@@ -8,7 +9,9 @@ from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import annotator_for
 from labelhub.projects.models import Image, Project
 from labelhub.projects.services import NewImage, add_images, create_project
+from labelhub.rounds.models import Candidate
 from labelhub.rounds.queueing import open_for_labelling
+from labelhub.votes.models import Consensus
 
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 SHAPES = ("circle", "cross", "triangle")
@@ -41,6 +44,29 @@ def add_shapes(project: Project, *, count: int, gold_per_class: int = 0, start: 
     classes = {row.key: row for row in project.label_classes.all()}
     gold = {image.pk: classes[true_key(image)] for image in images[: 3 * gold_per_class]}
     open_for_labelling(project=project, images=images, gold=gold, now=NOON)
+
+
+def add_copies(project: Project, *, count: int) -> None:
+    """Add open images by the tens of thousands: rows alike, written in bulk."""
+    model = Candidate.objects.filter(project=project, queue=Candidate.Queue.OPEN).first()
+    assert model is not None
+    consensus = model.image.consensus
+    for start in range(0, count, 10_000):
+        images = Image.objects.bulk_create(
+            Image(
+                project=project, sha256=f"{number:064x}", name="copy", width=32, height=32, fold=0
+            )
+            for number in range(start, min(start + 10_000, count))
+        )
+        for row in (model, consensus):
+            row.pk = None
+            type(row).objects.bulk_create(_copy_of(row, image) for image in images)
+
+
+def _copy_of(row: Candidate | Consensus, image: Image) -> Candidate | Consensus:
+    twin = copy(row)
+    twin.image = image
+    return twin
 
 
 def true_key(image: Image) -> str:

@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 from random import Random
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Case, F, Q, Value, When
 
 from labelhub.annotators.models import Annotator
@@ -62,44 +62,44 @@ def skill_of(annotator: Annotator) -> Skill:
 
 
 def write_grid(*, annotator: Annotator, plan: composer.Plan, now: datetime) -> Challenge:
-    """Lease the images of a plan and write its Challenge and Tiles. Raises Clash."""
+    """Lease the images of a plan and write its Challenge and Tiles.
+
+    Inside the caller's transaction, which must not outlive a Clash. Raises Clash.
+    """
     expires_at = now + timedelta(minutes=annotator.project.challenge_minutes)
+    _lease([tile.image_id for tile in plan.tiles], until=expires_at, now=now)
+    challenge = Challenge(
+        public_id=secrets.token_urlsafe(16),
+        project_id=annotator.project_id,
+        annotator=annotator,
+        form=Challenge.Form.GRID,
+        label_class_id=plan.label_class_id,
+        places=len(plan.tiles),
+        issued_at=now,
+        expires_at=expires_at,
+    )
+    names = columns(Challenge)[1:]  # all but the id
+    challenge.pk = insert_row(Challenge, names, [getattr(challenge, name) for name in names])
     try:
-        with transaction.atomic():
-            _lease([tile.image_id for tile in plan.tiles], until=expires_at, now=now)
-            challenge = Challenge(
-                public_id=secrets.token_urlsafe(16),
-                project_id=annotator.project_id,
-                annotator=annotator,
-                form=Challenge.Form.GRID,
-                label_class_id=plan.label_class_id,
-                places=len(plan.tiles),
-                issued_at=now,
-                expires_at=expires_at,
-            )
-            names = columns(Challenge)[1:]  # all but the id
-            challenge.pk = insert_row(
-                Challenge, names, [getattr(challenge, name) for name in names]
-            )
-            insert_rows(
-                Tile,
-                ("challenge", "annotator", "image", "place", "reason", "numbers"),
-                [
-                    (challenge.pk, annotator.pk, tile.image_id, place, tile.reason, tile.numbers)
-                    for place, tile in enumerate(plan.tiles)
-                ],
-            )
+        insert_rows(
+            Tile,
+            ("challenge", "annotator", "image", "place", "reason", "numbers"),
+            [
+                (challenge.pk, annotator.pk, tile.image_id, place, tile.reason, tile.numbers)
+                for place, tile in enumerate(plan.tiles)
+            ],
+        )
     except IntegrityError as error:  # the same person's other request took the same Gold
         raise Clash from error
     return challenge
 
 
 _leased = PreparedUpdate(
-    lambda images, until, back, now: (
+    lambda images, until, now, asked_at: (
         Candidate.objects.filter(image_id__in=images, leased_until__lte=now),
         {
             "leased_until": Case(When(_IS_GOLD, then=F("leased_until")), default=Value(until)),
-            "priority": Case(When(_IS_GOLD, then=Value(back)), default=F("priority")),
+            "asked_at": asked_at,
         },
     )
 )
@@ -107,7 +107,6 @@ _leased = PreparedUpdate(
 
 def _lease(images: list[int], *, until: datetime, now: datetime) -> None:
     """One conditional write whose row count is checked: open images are this grid's alone; Gold
-    goes to the back of its queue, and is never leased."""
-    taken = _leased.run(images=images, until=until, back=-now.timestamp(), now=now)
-    if taken != len(images):
+    goes to the back of its queue, and is never leased. Raises Clash."""
+    if _leased.run(images=images, until=until, now=now, asked_at=now) != len(images):
         raise Clash

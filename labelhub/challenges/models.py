@@ -25,7 +25,7 @@ class Challenge(models.Model):
     annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="challenges")
     form = models.CharField(max_length=6, choices=Form, default=Form.GRID)
     label_class = models.ForeignKey(
-        LabelClass, models.PROTECT, null=True, blank=True, related_name="challenges"
+        LabelClass, models.PROTECT, null=True, blank=True, related_name="challenges", db_index=False
     )
     state = models.CharField(max_length=8, choices=State, default=State.OPEN)
     places = models.PositiveSmallIntegerField(help_text="How many tiles it has.")
@@ -91,9 +91,11 @@ class Tile(models.Model):
         HOLDOUT = "holdout", "part of the holdout that evaluation uses"
         CHECK = "check", "settled, and asked again to measure the error"
 
-    challenge = models.ForeignKey(Challenge, models.CASCADE, related_name="tiles")
-    annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="tiles")
-    image = models.ForeignKey(Image, models.CASCADE, related_name="tiles")
+    # The first two lead a constraint below, whose index serves them; an image's tiles are found by
+    # its votes.
+    challenge = models.ForeignKey(Challenge, models.CASCADE, related_name="tiles", db_index=False)
+    annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="tiles", db_index=False)
+    image = models.ForeignKey(Image, models.CASCADE, related_name="tiles", db_index=False)
     place = models.PositiveSmallIntegerField()
     reason = models.CharField(max_length=9, choices=Reason)
     numbers = models.JSONField(default=dict, help_text="{probability, entropy} when it was asked.")

@@ -1,9 +1,12 @@
 """The candidates that one grid can be made of: a bounded number of rows, read in one query."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from random import Random
+from typing import Any
 
 from django.db import connection
 
@@ -20,11 +23,11 @@ class Place:
     """One Candidate as the composer sees it. ``source`` is the part of the pool it came from."""
 
     image_id: int
-    queue: str
     label_class_id: int
     priority: float
     probability: float
     entropy: float
+    asked_at: str | datetime  # as the database gives it: only its order counts
     source: str
 
 
@@ -41,7 +44,9 @@ class Pool:
 
 _candidate = Candidate._meta.db_table  # noqa: SLF001  the one documented way to a table's name
 _tile = Tile._meta.db_table  # noqa: SLF001
-_COLUMNS = "c.image_id, c.queue, c.label_class_id, c.priority, c.probability, c.entropy"
+_COLUMNS = "c.image_id, c.label_class_id, c.priority, c.probability, c.entropy, c.asked_at"
+# Written out: a partial index serves only a query that says its condition.
+_OPEN, _GOLD, _HOLDOUT = (f"c.queue = '{queue}'" for queue in ("open", "gold", "holdout"))
 
 
 def read_pool(
@@ -80,42 +85,50 @@ def read_pool(
         values.extend([] if shared else [_adapt(now)])
         values.append(annotator_id)
 
+    of_class = "AND c.label_class_id = %s"
     for label_class_id in classes:
-        of_class = "c.queue = %s AND c.label_class_id = %s"
-        add("open", of_class, "c.priority DESC", size + SPARE, "open", label_class_id)
-        add("gold_of", of_class, "c.priority DESC", SPARE, "gold", label_class_id)
-    add("gold", "c.queue = %s", "c.priority DESC", GOLD_WINDOW, "gold")
-    add("holdout", "c.queue = %s", "c.priority DESC", SPARE, "holdout")
+        add("open", f"{_OPEN} {of_class}", "c.priority DESC", size + SPARE, label_class_id)
+        add("gold_of", f"{_GOLD} {of_class}", "c.asked_at", SPARE, label_class_id)
+    add("gold", _GOLD, "c.asked_at", GOLD_WINDOW)
+    add("holdout", _HOLDOUT, "c.priority DESC", SPARE)
     start = generator.random()
-    window = "c.queue = %s AND c.shuffle >= %s"
-    add("random", window, "c.shuffle", RANDOM_WINDOW, "open", start)
+    window = f"{_OPEN} AND c.shuffle >= %s"
+    add("random", window, "c.shuffle", RANDOM_WINDOW, start)
     if everywhere:
-        add("random", window, "c.shuffle", size + SPARE, "open", 0.0)
+        add("random", window, "c.shuffle", size + SPARE, 0.0)
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts), values)
         places = [Place(*row) for row in cursor.fetchall()]
     return _pool(places, classes)
 
 
+_WISHES: dict[str, Callable[[Place], Any]] = {
+    "open": lambda place: -place.priority,
+    "holdout": lambda place: -place.priority,
+    "gold": attrgetter("asked_at"),
+    "gold_of": attrgetter("asked_at"),
+}
+
+
 def _pool(places: Sequence[Place], classes: Sequence[int]) -> Pool:
-    def of(source: str) -> list[Place]:
-        return [place for place in places if place.source == source]
+    of: dict[str, list[Place]] = defaultdict(list)
+    for place in places:
+        of[place.source].append(place)
+    for source, wish in _WISHES.items():  # a union keeps no order
+        of[source].sort(key=wish)
 
     def by_class(source: str) -> dict[int, list[Place]]:
         return {
-            label_class_id: sorted(
-                (place for place in of(source) if place.label_class_id == label_class_id),
-                key=lambda place: -place.priority,
-            )
+            label_class_id: [p for p in of[source] if p.label_class_id == label_class_id]
             for label_class_id in classes
         }
 
     return Pool(
         open=by_class("open"),
-        random=of("random"),
-        gold=sorted(of("gold"), key=lambda place: -place.priority),
+        random=of["random"],
+        gold=of["gold"],
         gold_of=by_class("gold_of"),
-        holdout=sorted(of("holdout"), key=lambda place: -place.priority),
+        holdout=of["holdout"],
     )
 
 

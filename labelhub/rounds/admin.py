@@ -41,7 +41,7 @@ class PredictionAdmin(ReadOnlyAdmin):
 
 @admin.register(Candidate)
 class CandidateAdmin(ReadOnlyAdmin):
-    list_display = ("image", "queue", "label_class", "priority", "entropy", "leased_until")
+    list_display = ("image", "queue", "label_class", "priority", "asked_at", "leased_until")
     list_filter = ("project", "queue")
     list_select_related = ("image", "label_class")
 

@@ -150,7 +150,9 @@ class Prediction(models.Model):
     Byte fields are little-endian float32, one entry a class in the version's order.
     """
 
-    model_version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="predictions")
+    model_version = models.ForeignKey(
+        ModelVersion, models.CASCADE, related_name="predictions", db_index=False
+    )
     image = models.ForeignKey(Image, models.CASCADE, related_name="predictions")
     probabilities = models.BinaryField(help_text="Of the served network.")
     prior = models.BinaryField(help_text="Of the networks that did not train on the image.")
@@ -171,8 +173,9 @@ class Prediction(models.Model):
 class Candidate(models.Model):
     """An Image's place in the queues that the composer draws from.
 
-    ``label_class`` is the class to ask about (of Gold: its true class), ``priority`` grows with how
-    much it is wanted. A lease keeps two grids in flight from asking the same.
+    ``label_class`` is the class to ask about (of Gold: its true class). Open and holdout images are
+    drawn by ``priority``, which grows with how much they are wanted; Gold by ``asked_at``, longest
+    ago first. A lease keeps two grids in flight from asking the same; Gold is never leased.
     """
 
     class Queue(models.TextChoices):
@@ -180,10 +183,13 @@ class Candidate(models.Model):
         GOLD = "gold", "gold"
         HOLDOUT = "holdout", "holdout"
 
-    project = models.ForeignKey(Project, models.CASCADE, related_name="candidates")
+    # Each index is of one queue, so that an image's move is written to its own alone.
+    project = models.ForeignKey(Project, models.CASCADE, related_name="candidates", db_index=False)
     image = models.OneToOneField(Image, models.CASCADE, related_name="candidate")
     queue = models.CharField(max_length=8, choices=Queue, default=Queue.OPEN)
-    label_class = models.ForeignKey(LabelClass, models.CASCADE, related_name="candidates")
+    label_class = models.ForeignKey(
+        LabelClass, models.CASCADE, related_name="candidates", db_index=False
+    )
     priority = models.FloatField(default=0.0)
     probability = models.FloatField(
         default=0.0, help_text="Of the label class, when it was queued."
@@ -191,14 +197,35 @@ class Candidate(models.Model):
     entropy = models.FloatField(default=0.0, help_text="Of the consensus, when it was queued.")
     shuffle = models.FloatField(help_text="A random number by content hash, for random draws.")
     leased_until = models.DateTimeField(default=LONG_AGO)
+    asked_at = models.DateTimeField(default=LONG_AGO, help_text="When a grid last showed it.")
 
     class Meta:
         indexes = [
             models.Index(
-                fields=["project", "queue", "label_class", "-priority"], name="candidate_by_class"
+                fields=["project", "label_class", "-priority"],
+                condition=Q(queue="open"),
+                name="open_candidate_by_class",
             ),
-            models.Index(fields=["project", "queue", "-priority"], name="candidate_by_priority"),
-            models.Index(fields=["project", "queue", "shuffle"], name="candidate_by_shuffle"),
+            models.Index(
+                fields=["project", "shuffle"],
+                condition=Q(queue="open"),
+                name="open_candidate_by_shuffle",
+            ),
+            models.Index(
+                fields=["project", "-priority"],
+                condition=Q(queue="holdout"),
+                name="holdout_candidate_by_priority",
+            ),
+            models.Index(
+                fields=["project", "label_class", "asked_at"],
+                condition=Q(queue="gold"),
+                name="gold_candidate_by_class",
+            ),
+            models.Index(
+                fields=["project", "asked_at"],
+                condition=Q(queue="gold"),
+                name="gold_candidate_by_age",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from django.db import transaction
@@ -17,8 +18,19 @@ from labelhub.votes.consensus import ConsensusBatch
 from labelhub.votes.services import refresh_consensus, start_consensus
 
 GOLDEN_RATIO = 0.6180339887498949
-NEVER_ASKED = 0.0  # Gold ranks by minus the time it was asked last
 BATCH = 500
+
+
+class QueuePlace(NamedTuple):
+    """Where a Consensus puts an image; the columns of Candidate of the same names."""
+
+    queue: Candidate.Queue
+    label_class_id: int
+    priority: float
+    probability: float
+    entropy: float
+    leased_until: datetime  # no lease
+    image_id: int
 
 
 def open_for_labelling(
@@ -33,11 +45,11 @@ def open_for_labelling(
     with transaction.atomic():
         record_gold(gold=gold, source=Gold.Source.IMPORT, created_by_id=None, now=now)
         batch = start_consensus(project=project, images=[image.pk for image in images], now=now)
-        rows = _candidates(project, batch)
         shuffles = {image.pk: _shuffle_of(image.sha256) for image in images}
-        for row in rows:
-            row.shuffle = shuffles[row.image_id]
-        Candidate.objects.bulk_create(rows)
+        Candidate.objects.bulk_create(
+            Candidate(project=project, shuffle=shuffles[place.image_id], **place._asdict())
+            for place in _places(project, batch)
+        )
 
 
 def requeue(*, project: Project, batch: ConsensusBatch, release: bool) -> None:
@@ -46,15 +58,10 @@ def requeue(*, project: Project, batch: ConsensusBatch, release: bool) -> None:
     ``release`` ends their leases: their question was answered. Images without a place (examples,
     excluded ones) get none; Gold keeps its own order.
     """
-    moved = ("label_class_id", "priority", "probability", "entropy", "image_id")
-    names = ("leased_until", *moved) if release else moved
-    rows = _candidates(project, batch)  # with no lease
-    update_rows(
-        Candidate,
-        tuple(name.removesuffix("_id") for name in names),
-        [[getattr(row, name) for name in names] for row in rows],
-        unless="queue = 'gold'",
-    )
+    kept = {"queue"} if release else {"queue", "leased_until"}
+    names = tuple(name for name in QueuePlace._fields if name not in kept)
+    rows = [[getattr(place, name) for name in names] for place in _places(project, batch)]
+    update_rows(Candidate, names, rows, unless="queue = 'gold'")
 
 
 def mark_gold(
@@ -79,7 +86,7 @@ def mark_gold(
             Candidate.objects.filter(project=project, image_id__in=images).update(
                 queue=Candidate.Queue.GOLD,
                 label_class=label_class,
-                priority=NEVER_ASKED,
+                priority=0.0,
                 probability=1.0,
                 entropy=0.0,
             )
@@ -121,31 +128,30 @@ def questions(
     return best
 
 
-def _candidates(project: Project, batch: ConsensusBatch) -> list[Candidate]:
-    """The place of each image of the batch, without its ``shuffle``.
+def _places(project: Project, batch: ConsensusBatch) -> list[QueuePlace]:
+    """The place of each image of the batch.
 
     Open images rank by the entropy of the consensus, holdout by that of what votes alone say.
     """
     askable = [batch.model.index(entry.id) for entry in catalogue(project).askable]
     asked = questions(batch, askable)
-    entropies = aggregation.entropy(batch.probabilities)
-    rows = []
-    for place, state in enumerate(batch.states):
+    entropies = aggregation.entropy(batch.probabilities).tolist()
+    places = []
+    for row, state in enumerate(batch.states):
         is_gold = state.gold is not None
-        k = int(batch.probabilities[place].argmax()) if is_gold else int(asked[place])
-        rows.append(
-            Candidate(
-                project=project,
-                image_id=state.image_id,
+        k = int(batch.probabilities[row].argmax()) if is_gold else int(asked[row])
+        places.append(
+            QueuePlace(
                 queue=_queue(is_gold=is_gold, is_holdout=state.holdout),
                 label_class_id=batch.model.label_classes[k],
-                priority=NEVER_ASKED if is_gold else float(entropies[place]),
-                probability=float(batch.beliefs[place, k]),
-                entropy=float(entropies[place]),
+                priority=entropies[row],
+                probability=float(batch.beliefs[row, k]),
+                entropy=entropies[row],
                 leased_until=LONG_AGO,
+                image_id=state.image_id,
             )
         )
-    return rows
+    return places
 
 
 def _queue(*, is_gold: bool, is_holdout: bool) -> Candidate.Queue:

@@ -16,14 +16,17 @@ class Vote(models.Model):
         YES_NO = "yes_no", "yes or no to one class"
         CHOICE = "choice", "a choice of one class"
 
-    project = models.ForeignKey(Project, models.CASCADE, related_name="votes")
-    annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="votes")
+    # An index that another one covers, or that nothing reads by, is pages to write with each vote.
+    project = models.ForeignKey(Project, models.CASCADE, related_name="votes", db_index=False)
+    annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="votes", db_index=False)
     image = models.ForeignKey(Image, models.CASCADE, related_name="votes")
-    label_class = models.ForeignKey(LabelClass, models.PROTECT, related_name="votes")
+    label_class = models.ForeignKey(
+        LabelClass, models.PROTECT, related_name="votes", db_index=False
+    )
     kind = models.CharField(max_length=6, choices=Kind, default=Kind.YES_NO)
     answer = models.BooleanField(help_text="Yes or no to the class; a choice is always yes.")
     challenge = models.CharField(
-        max_length=32, db_index=True, help_text="Public id of the Challenge it answered, if any."
+        max_length=32, help_text="Public id of the Challenge it answered, if any."
     )
     revision = models.PositiveSmallIntegerField(
         default=0, help_text="How many votes of the same kind its annotator took back before."
@@ -97,14 +100,19 @@ class Consensus(models.Model):
     """
 
     image = models.OneToOneField(Image, models.CASCADE, related_name="consensus")
+    # No index on what changes with every vote: the few who count classes read a project's rows.
     project = models.ForeignKey(Project, models.CASCADE, related_name="consensus")
-    parameters = models.ForeignKey(Parameters, models.PROTECT, related_name="consensus")
+    parameters = models.ForeignKey(
+        Parameters, models.PROTECT, related_name="consensus", db_index=False
+    )
     model_version = models.PositiveIntegerField(
         null=True, help_text="Number of the ModelVersion whose Prediction is the prior."
     )
     prior = models.BinaryField(default=b"")
     probabilities = models.BinaryField()
-    label_class = models.ForeignKey(LabelClass, models.PROTECT, related_name="consensus")
+    label_class = models.ForeignKey(
+        LabelClass, models.PROTECT, related_name="consensus", db_index=False
+    )
     confidence = models.FloatField(help_text="Probability of the label class.")
     entropy = models.FloatField(help_text="Of the probabilities, in nats.")
     humans = models.PositiveIntegerField(default=0, help_text="People with a standing vote.")
@@ -118,10 +126,6 @@ class Consensus(models.Model):
                 name="a_confidence_is_a_probability",
                 condition=Q(confidence__gte=0, confidence__lte=1.000001),
             )
-        ]
-        indexes = [
-            models.Index(fields=["project", "settled"], name="consensus_by_settled"),
-            models.Index(fields=["project", "label_class"], name="consensus_by_class"),
         ]
 
     def __str__(self) -> str:

@@ -20,7 +20,16 @@ from labelhub.challenges.refusals import (
 from labelhub.challenges.services import Reply, issue_challenge, skip_challenge, submit_answer
 from labelhub.rounds.models import Candidate
 from labelhub.votes.models import Consensus, Vote
-from tests.factories import NOON, add_shapes, dice, reread, shapes_project, true_key, visitor
+from tests.factories import (
+    NOON,
+    add_copies,
+    add_shapes,
+    dice,
+    reread,
+    shapes_project,
+    true_key,
+    visitor,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -243,9 +252,10 @@ def test_careless_carla_who_selects_all_is_never_known_good() -> None:
     assert carla.graded_false_alarms == carla.graded_no > 0
 
 
-@pytest.mark.parametrize("images", [60, 1000])
+@pytest.mark.parametrize("images", [1000, 100_000])
 def test_a_grid_takes_six_queries_and_its_answer_fourteen_at_any_size(images: int) -> None:
-    project = shapes_project(images=images)
+    project = shapes_project(images=1000)
+    add_copies(project, count=images - 1000)
     ada = visitor(project)
     warm = issue_challenge(annotator=ada, now=NOON, generator=dice())
     answer_rightly(ada, warm)
