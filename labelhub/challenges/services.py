@@ -28,6 +28,7 @@ from labelhub.challenges.selectors import (
     own_challenge,
     tiles_to_grade,
 )
+from labelhub.projects.durability import unawaited_transaction
 from labelhub.projects.models import Project
 from labelhub.projects.rows import update_rows
 from labelhub.rounds.models import LONG_AGO, Candidate
@@ -83,7 +84,7 @@ def _issue(annotator: Annotator, now: datetime, generator: Random) -> Challenge 
 
     None when nothing is left to ask, also after a look through the whole project.
     """
-    with transaction.atomic():
+    with unawaited_transaction():
         for everywhere in (False, True):
             plan = plan_grid(
                 annotator=annotator, now=now, generator=generator, everywhere=everywhere

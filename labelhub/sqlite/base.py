@@ -11,14 +11,32 @@ import fcntl
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
 POLL_SECONDS = 0.0005
+KEPT_STATEMENTS = 512
 _turns: dict[str, threading.Lock] = {}
 _turns_lock = threading.Lock()
+
+
+class Cursor(base.SQLiteCursorWrapper):
+    """Django's cursor, which turns the places of a statement into SQLite's own once, not always."""
+
+    def convert_query(self, query: str, *, param_names: list[str] | None = None) -> str:
+        if param_names is not None:
+            return str(super().convert_query(query, param_names=param_names))
+        return _converted(query)
+
+
+@lru_cache(maxsize=KEPT_STATEMENTS)
+def _converted(query: str) -> str:
+    return base.FORMAT_QMARK_REGEX.sub("?", query).replace("%%", "%")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -27,8 +45,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held: tuple[threading.Lock, int] | None = None
+        self._awaits_disk = True
+
+    def create_cursor(self, name: str | None = None) -> Cursor:
+        del name
+        cursor: Cursor = self.connection.cursor(factory=Cursor)
+        return cursor
+
+    @contextmanager
+    def unawaited(self) -> Iterator[None]:
+        """Transactions begun in this block do not wait for the disk: see projects/durability."""
+        self._awaits_disk = False
+        try:
+            yield
+        finally:
+            self._awaits_disk = True
+            if self.connection is not None:
+                self.connection.execute("PRAGMA synchronous=FULL")
 
     def _start_transaction_under_autocommit(self) -> None:
+        if not self._awaits_disk:
+            self.connection.execute("PRAGMA synchronous=NORMAL")
         self._take_turn()
         try:
             super()._start_transaction_under_autocommit()  # type: ignore[misc]

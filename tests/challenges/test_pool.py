@@ -1,0 +1,105 @@
+"""What a grid is drawn from is found by indexes, and what was issued may wait for the disk."""
+
+import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from labelhub.annotators.models import Annotator
+from labelhub.challenges import services
+from labelhub.challenges.models import Challenge
+from labelhub.challenges.pool import Pool, read_pool
+from labelhub.challenges.services import issue_challenge, submit_answer
+from labelhub.rounds.models import Candidate
+from tests.factories import NOON, dice, shapes_project, visitor
+
+only_sqlite = connections["default"].vendor == "sqlite"
+
+
+def pool_for(annotator: Annotator) -> Pool:
+    classes = annotator.project.label_classes.filter(is_none=False)
+    return read_pool(
+        project_id=annotator.project_id,
+        annotator_id=annotator.pk,
+        classes=[row.pk for row in classes],
+        size=9,
+        generator=dice(),
+        now=NOON,
+        everywhere=True,
+    )
+
+
+@pytest.mark.django_db
+def test_every_part_of_the_pool_is_read_by_an_index_in_its_order() -> None:
+    ada = visitor(shapes_project())
+    with CaptureQueriesContext(connection) as queries:
+        pool_for(ada)
+    reading = queries[-1]["sql"]
+    for index in (
+        "open_candidate_by_class",
+        "open_candidate_by_shuffle",
+        "holdout_candidate_by_priority",
+        "gold_candidate_by_class",
+        "gold_candidate_by_age",
+    ):
+        assert index in {row.name for row in Candidate._meta.indexes}
+    if only_sqlite:  # PostgreSQL rightly reads so small a table whole
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN QUERY PLAN " + reading.replace("%", "%%"))
+            steps = [row[3] for row in cursor.fetchall()]
+        of_candidates = [step for step in steps if " c " in f"{step} "]
+        assert len(of_candidates) == 3 * 2 + 4
+        assert all("candidate_by_" in step for step in of_candidates), steps
+        assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+@pytest.mark.django_db
+def test_gold_comes_round_longest_ago_first() -> None:
+    ada = visitor(shapes_project())
+    first = pool_for(ada).gold
+    Candidate.objects.filter(image_id=first[0].image_id).update(asked_at=NOON)
+    assert pool_for(ada).gold[-1].image_id == first[0].image_id
+
+
+@pytest.mark.django_db
+def test_the_random_part_is_not_in_the_order_of_anyones_wishes() -> None:
+    ada = visitor(shapes_project())
+    for number, row in enumerate(Candidate.objects.filter(queue="open").order_by("shuffle")):
+        Candidate.objects.filter(pk=row.pk).update(priority=number % 7)
+    drawn = [place.image_id for place in pool_for(ada).random]
+    shuffled = Candidate.objects.filter(queue="open").order_by("shuffle")
+    in_order = list(shuffled.values_list("image_id", flat=True))
+    turn = in_order.index(drawn[0])
+    assert drawn[:3] == in_order[turn : turn + 3]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_votes_wait_for_the_disk_and_an_issued_grid_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = shapes_project()
+    waits: dict[str, str] = {}
+
+    def note(name: str) -> None:
+        wish = "PRAGMA synchronous" if only_sqlite else "SHOW synchronous_commit"
+        with connection.cursor() as cursor:
+            cursor.execute(wish)
+            waits[name] = str(cursor.fetchone()[0])
+
+    write_grid, record_votes = services.write_grid, services.record_votes
+
+    def issuing(**arguments: object) -> Challenge:
+        note("issuing")
+        return write_grid(**arguments)
+
+    def voting(**arguments: object) -> object:
+        note("voting")
+        return record_votes(**arguments)
+
+    monkeypatch.setattr(services, "write_grid", issuing)
+    monkeypatch.setattr(services, "record_votes", voting)
+    ada = visitor(project)
+    challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
+    note("afterwards")
+    submit_answer(annotator=ada, public_id=challenge.public_id, selected=[], now=NOON)
+    awaited, not_awaited = ("2", "1") if only_sqlite else ("on", "off")
+    assert waits == {"issuing": not_awaited, "afterwards": awaited, "voting": awaited}
