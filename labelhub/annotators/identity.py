@@ -19,9 +19,17 @@ VISITOR_SECONDS = 365 * 24 * 3600
 
 
 def key_in(request: HttpRequest, *, project_slug: str) -> str | None:
-    """The Annotator key that this browser holds for the project; None without a valid cookie."""
+    """The Annotator key that this browser holds for the project; None without a valid cookie.
+
+    The signature is checked once a request, however often the key is asked for.
+    """
     name = PREFIX + project_slug
-    return request.get_signed_cookie(name, default=None, salt=name, max_age=VISITOR_SECONDS)
+    checked: dict[str, str | None] = vars(request).setdefault("_annotator_keys", {})
+    if name not in checked:
+        checked[name] = request.get_signed_cookie(
+            name, default=None, salt=name, max_age=VISITOR_SECONDS
+        )
+    return checked[name]
 
 
 def is_known_in(request: HttpRequest, *, project_slug: str) -> bool:

@@ -84,9 +84,14 @@ def _execute(sql: str, model: type[Model], names: tuple[str, ...], rows: Iterabl
 def _prepared(model: type[Model], names: tuple[str, ...], rows: Iterable[Row]) -> list[list[Any]]:
     """The rows as their fields would write them."""
     prepared = [list(row) for row in rows]
+    here = connections[DEFAULT_DB_ALIAS]
     for place, field in _converted(model, names):
+        given: Any = _converted  # a value that no row has
         for row in prepared:
-            row[place] = field.get_db_prep_save(row[place], connections[DEFAULT_DB_ALIAS])
+            if row[place] is not given:  # one time for all rows, as is usual, is converted once
+                given = row[place]
+                written = field.get_db_prep_save(given, here)
+            row[place] = written
     return prepared
 
 

@@ -63,8 +63,22 @@ def posterior(
 
     ``prior`` is (n, K), positive, rows summing to one. The order of the votes does not matter.
     """
-    log_p = np.log(prior)
-    np.add.at(log_p, votes.image, vote_evidence(votes, select_rates, choice_rates))
+    said = evidence(votes, len(prior), select_rates=select_rates, choice_rates=choice_rates)
+    return weighed(prior, said)
+
+
+def evidence(
+    votes: VoteTable, images: int, *, select_rates: Floats, choice_rates: Floats
+) -> Floats:
+    """(images, K) the sum of log P(answer | true k) over the votes on each image."""
+    total = np.zeros((images, len(select_rates)))
+    np.add.at(total, votes.image, vote_evidence(votes, select_rates, choice_rates))
+    return total
+
+
+def weighed(prior: Floats, said: Floats) -> Floats:
+    """(n, K) probabilities from a prior (n, K), positive, and the ``evidence`` (n, K)."""
+    log_p = np.log(prior) + said
     log_p -= log_p.max(axis=1, keepdims=True)
     p = np.exp(log_p)
     return np.asarray(p / p.sum(axis=1, keepdims=True))

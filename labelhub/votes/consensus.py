@@ -162,18 +162,15 @@ def compute(states: Sequence[ImageState]) -> ConsensusBatch:
         # A promotion is rewriting rows right now: each image by the parameters that it names.
         return _joined([compute(group) for group in _by_model(states)], states)
     votes, humans = votes_of([state.image_id for state in states], model)
-    network = np.stack([model.prior(state.prior) for state in states])  # (n, K)
-    beliefs = aggregation.posterior(
-        network, votes, select_rates=model.select_rates, choice_rates=model.choice_rates
+    said = aggregation.evidence(
+        votes, len(states), select_rates=model.select_rates, choice_rates=model.choice_rates
     )
+    beliefs = aggregation.weighed(model.priors([state.prior for state in states]), said)
     probabilities = beliefs.copy()
-    if any(state.holdout for state in states):
-        uniform = np.full_like(network, 1 / model.classes)
-        alone = aggregation.posterior(
-            uniform, votes, select_rates=model.select_rates, choice_rates=model.choice_rates
-        )
-        held = np.array([state.holdout for state in states])
-        probabilities[held] = alone[held]
+    held = [place for place, state in enumerate(states) if state.holdout]
+    if held:
+        uniform = np.full((len(held), model.classes), 1 / model.classes)
+        probabilities[held] = aggregation.weighed(uniform, said[held])
     for place, state in enumerate(states):
         if state.gold is not None:
             certain = np.zeros(model.classes)

@@ -1,5 +1,6 @@
 """The annotator model in force: Parameters rows as arrays, read once per process."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -31,13 +32,13 @@ class AnnotatorModel:
         """Place of a class in every vector. Raises ValueError for a class it does not know."""
         return self.label_classes.index(label_class_id)
 
-    def prior(self, stored: bytes) -> Floats:
-        """(K,) the prior that a Consensus row holds; uniform where it holds none."""
-        if not stored:
-            return np.full(self.classes, 1 / self.classes)
-        prior = np.frombuffer(stored, dtype="<f4").astype(np.float64)
-        mixed: Floats = aggregation.mixed_prior((prior / prior.sum())[None], self.prior_mix)[0]
-        return mixed
+    def priors(self, stored: Sequence[bytes]) -> Floats:
+        """(n, K) the priors that n Consensus rows hold; uniform where one holds none."""
+        none = np.full(self.classes, 1 / self.classes, dtype="<f4").tobytes()
+        joined = b"".join(prior or none for prior in stored)
+        rows = np.frombuffer(joined, dtype="<f4").reshape(len(stored), -1).astype(np.float64)
+        shares: Floats = rows / rows.sum(axis=1, keepdims=True)
+        return aggregation.mixed_prior(shares, self.prior_mix)
 
 
 @lru_cache(maxsize=64)

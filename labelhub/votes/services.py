@@ -57,9 +57,10 @@ def record_votes(
 ) -> ConsensusBatch:
     """Append the votes and bring the Consensus of their images up to date; one transaction.
 
-    Raises IntegrityError when the annotator has a standing vote on one of these images and classes.
+    Raises IntegrityError when the annotator has a standing vote on one of these images and classes;
+    a transaction around this one is then to be given up too.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         insert_rows(
             Vote,
             CAST,
@@ -112,7 +113,7 @@ def refresh_consensus(
     (three queries). Votes are read inside the transaction, after the rows are locked.
     """
     ordered = sorted(set(images))
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         states = standing_states(ordered) if basis is None else states_on(basis, ordered)
         batch = compute(states)
         computed = _computed(batch, now)
