@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
@@ -15,6 +18,7 @@ from labelhub.projects.pages import EXAMPLES_SHOWN, example_url, settled_words
 from labelhub.projects.selectors import catalogue
 
 LAST_NUMBER_KEY = 9
+SHEET_SLOT = "@sheet@"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class GridPage:
     asked_name: str
     asked_after: str
     example_urls: tuple[str, ...]
-    tiles: tuple[TilePlace, ...]
+    tiles_markup: SafeString
     images: int
     settled: int
     progress_words: str
@@ -51,10 +55,6 @@ class GridPage:
     sheet_url: str
     answer_url: str
     skip_url: str
-
-    @property
-    def total(self) -> int:
-        return len(self.tiles)
 
 
 def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
@@ -66,13 +66,13 @@ def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
     if not name:  # a question of its own that does not say the class's name
         before, after = "", ""
         name = entry.asked
-    edge = edge_of(challenge.places)
     here = [project.slug, challenge.public_id]
+    sheet_url = reverse("sheet", args=here)
     return GridPage(
         public_id=challenge.public_id,
         project_name=project.name,
         project_url=project.get_absolute_url(),
-        edge=edge,
+        edge=edge_of(challenge.places),
         name=entry.name,
         asked=entry.asked,
         asked_before=before.strip(),
@@ -81,7 +81,7 @@ def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
         example_urls=tuple(
             example_url(project.slug, image) for image in entry.examples[:EXAMPLES_SHOWN]
         ),
-        tiles=_tile_places(challenge.places, get_language()),
+        tiles_markup=_tiles_markup(challenge.places, sheet_url),
         images=max(project.progress.images, 1),
         settled=project.progress.settled,
         progress_words=settled_words(
@@ -89,7 +89,7 @@ def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
         ),
         issue_url=reverse("issue", args=[project.slug]),
         page_url=reverse("grid", args=here),
-        sheet_url=reverse("sheet", args=here),
+        sheet_url=sheet_url,
         answer_url=reverse("answer", args=here),
         skip_url=reverse("skip", args=here),
     )
@@ -121,11 +121,17 @@ def word_after(reply: Mapping[str, Any] | None) -> str:
     return f"{first} {settled_words(settled=reply['settled'], images=reply['images'])}".strip()
 
 
+def _tiles_markup(count: int, sheet_url: str) -> SafeString:
+    """The squares of one grid: those of any grid of so many, over its own sheet."""
+    markup = _tiles_over_any_sheet(count, get_language())
+    return mark_safe(markup.replace(SHEET_SLOT, escape(sheet_url)))  # noqa: S308  escaped, both
+
+
 @lru_cache(maxsize=64)
-def _tile_places(count: int, _language: str | None) -> tuple[TilePlace, ...]:
-    """The squares of a grid of so many, in the language of the page."""
+def _tiles_over_any_sheet(count: int, _language: str | None) -> str:
+    """Rendered once for each number of squares and language: it was a third of a grid's page."""
     edge, name = edge_of(count), _("Square %(number)s of %(total)s")
-    return tuple(
+    tiles = [
         TilePlace(
             place,
             *divmod(place, edge),
@@ -133,4 +139,6 @@ def _tile_places(count: int, _language: str | None) -> tuple[TilePlace, ...]:
             key=str(place + 1) if place < LAST_NUMBER_KEY else "",
         )
         for place in range(count)
-    )
+    ]
+    context = {"tiles": tiles, "sheet_url": SHEET_SLOT}
+    return render_to_string("challenges/_tiles.html", context)

@@ -1,8 +1,8 @@
 """The doors of the grid: read the request, one call, write the response.
 
 Two kinds of browser come here. Without JavaScript every reply is a page, or a redirect to one. The
-script sends ``X-Requested-With: fetch`` and gets the grid as a fragment and the answer's reply as
-JSON. A GET never writes.
+script sends ``X-Requested-With: fetch`` and gets the grid as a fragment, and the answer's reply as
+JSON with the next grid's fragment in it: one request a grid. A GET never writes.
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -109,15 +110,21 @@ def sheet(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
 @never_cache
 @explained
 def answer(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
-    """Take the selected places of a grid. The same answer again gets the same reply."""
+    """Take the selected places of a grid. The same answer again gets the same reply.
+
+    A script that sends ``keep``, be it empty, gets the next grid along.
+    """
     annotator = _returning(request, slug)
     selected = selected_places(request.POST)
     reply = submit_answer(
         annotator=annotator, public_id=public_id, selected=selected, now=timezone.now()
     ).to_dict()
-    if _from_script(request):
-        return JsonResponse({**reply, "word": word_after(reply)})
-    return _next_grid(request, annotator, after=public_id, word=word_after(reply))
+    if not _from_script(request):
+        return _next_grid(request, annotator, after=public_id, word=word_after(reply))
+    said: dict[str, object] = {**reply, "word": word_after(reply)}
+    if "keep" in request.POST:
+        said["next"] = _next_fragment(request, annotator, keep=request.POST["keep"])
+    return JsonResponse(said)
 
 
 @require_POST
@@ -153,10 +160,26 @@ def _next_grid(
     except REFUSALS as refusal:
         return _state_reply(request, slug, state_of(refusal), word=word)
     if _from_script(request):
-        context = {"grid": grid_page(project=annotator.project, challenge=challenge)}
-        return render(request, "challenges/_grid.html", context)
+        return HttpResponse(_grid_fragment(request, annotator, challenge))
     page = reverse("grid", args=[slug, challenge.public_id])
     return SeeOther(f"{page}?after={after}" if after else page)
+
+
+def _next_fragment(request: HttpRequest, annotator: Annotator, *, keep: str) -> str:
+    """The next grid, or why there is none; the answer before it is kept either way."""
+    try:
+        challenge = issue_challenge(
+            annotator=annotator, now=timezone.now(), generator=_dice, keep=keep
+        )
+    except REFUSALS as refusal:
+        context = state_context(state_of(refusal), project_slug=annotator.project.slug)
+        return render_to_string("challenges/_state.html", context, request)
+    return _grid_fragment(request, annotator, challenge)
+
+
+def _grid_fragment(request: HttpRequest, annotator: Annotator, challenge: Challenge) -> str:
+    context = {"grid": grid_page(project=annotator.project, challenge=challenge)}
+    return render_to_string("challenges/_grid.html", context, request)
 
 
 def _returning(request: HttpRequest, slug: str) -> Annotator:

@@ -1,7 +1,7 @@
-// The grid with a script: the next one is fetched while this one is looked at, and an answer goes
-// out in the background. Requests run one after another, answers first, so that the server never
-// gives back a grid that was answered here. An answer stays in sessionStorage until the server has
-// spoken; sending the same answer twice is safe, because the server repeats its reply.
+// The grid with a script: an answer goes out in the background while the next grid is looked at, and
+// its reply brings the one after that. Requests run one after another, answers first, so that the
+// server never gives back a grid that was answered here. An answer stays in sessionStorage until the
+// server has spoken; sending the same answer twice is safe, because the server repeats its reply.
 
 const stage = document.getElementById("stage");
 const line = document.getElementById("word");
@@ -48,17 +48,25 @@ async function post(url, fields) {
   return reply;
 }
 
-function sectionOf(reply) {
+function sectionIn(markup) {
   const template = document.createElement("template");
-  template.innerHTML = reply.text_;
+  template.innerHTML = markup;
   const section = template.content.querySelector("[data-grid], [data-state]");
-  if (!section || !reply.headers.get("Content-Type").startsWith("text/html")) throw new TooOld();
+  if (!section) throw new TooOld();
   return section;
+}
+
+function sectionOf(reply) {
+  if (!reply.headers.get("Content-Type").startsWith("text/html")) throw new TooOld();
+  return sectionIn(reply.text_);
 }
 
 // One answer (or skip) to the end: kept until the server has said yes or no to it.
 async function deliver(item) {
-  const reply = await post(item.url, item.selected.map((place) => ["selected", place]));
+  const fields = item.selected.map((place) => ["selected", place]);
+  // The last answer brings the next grid; an earlier one could bring back what waits to be sent.
+  if (!ahead && outbox.length === 1) fields.push(["keep", current?.dataset.grid ?? ""]);
+  const reply = await post(item.url, fields);
   const state = reply.ok ? null : sectionOf(reply);
   outbox.shift();
   store("outbox", outbox);
@@ -70,6 +78,7 @@ async function deliver(item) {
     visit += said.judged;
     store("visit", visit);
     meter.value = said.settled;
+    if (said.next && !ahead) getReady(sectionIn(said.next));
     say(`${said.word} ${line.dataset.visit.replace("#", visit)}`, said.right === said.known ? "good" : "");
   }
 }
@@ -82,7 +91,11 @@ async function replaceStale() {
 }
 
 async function fetchAhead() {
-  ahead = sectionOf(await post(issueUrl, current ? [["keep", current.dataset.grid]] : []));
+  getReady(sectionOf(await post(issueUrl, current ? [["keep", current.dataset.grid]] : [])));
+}
+
+function getReady(section) {
+  ahead = section;
   if (ahead.dataset.sheet) new Image().src = ahead.dataset.sheet;
 }
 

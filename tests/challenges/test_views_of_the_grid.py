@@ -266,6 +266,43 @@ def test_a_whole_grid_takes_six_queries_and_its_answer_fourteen(
     assert not any("django_session" in sql for sql in statements(issuing) + statements(answering))
 
 
+def test_an_answer_brings_the_grid_after_the_one_on_the_screen(project: Project) -> None:
+    client, first = visit(project)
+    shown = client.post(f"/p/{project.slug}/grid/", {"keep": first.public_id}, headers=SCRIPT)
+    second = Challenge.objects.latest("pk")
+    assert second.public_id in shown.text
+    body = {"selected": right_places(first), "keep": second.public_id}
+    reply = client.post(address(first, "answer"), body, headers=SCRIPT)
+    third = Challenge.objects.latest("pk")
+    assert third.pk not in {first.pk, second.pk}
+    assert f'data-grid="{third.public_id}"' in reply.json()["next"]
+    assert address(third, "sheet") in reply.json()["next"]
+    # Sent again, as after a lost connection: the same word and the same next grid.
+    again = client.post(address(first, "answer"), body, headers=SCRIPT)
+    assert again.json()["word"] == reply.json()["word"]
+    assert f'data-grid="{third.public_id}"' in again.json()["next"]
+    assert Challenge.objects.count() == 3
+
+
+def test_an_answer_that_is_taken_stays_taken_when_nothing_comes_after_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, challenge = visit(project)
+    Project.objects.update(status=Project.Status.PAUSED)
+    body = {"selected": right_places(challenge), "keep": ""}
+    reply = client.post(address(challenge, "answer"), body, headers=SCRIPT)
+    assert reply.status_code == 200
+    assert 'data-state="paused"' in reply.json()["next"]
+    assert Vote.objects.count() == 9
+
+
+def test_an_answer_that_asks_for_no_grid_gets_none(project: Project) -> None:
+    client, challenge = visit(project)
+    reply = client.post(address(challenge, "answer"), {"selected": []}, headers=SCRIPT)
+    assert "next" not in reply.json()
+    assert Challenge.objects.count() == 1
+
+
 def test_a_picture_gone_from_the_folder_is_a_404_and_the_grid_can_be_skipped(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

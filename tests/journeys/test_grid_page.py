@@ -57,6 +57,25 @@ def test_careful_ada_labels_with_the_mouse(
     assert Vote.objects.count() == 9
 
 
+def test_each_further_grid_costs_one_request_and_one_picture(
+    page: Page, live_server: LiveServer, project: Project, complaints: list[str]
+) -> None:
+    press_start(page, live_server, project)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    seen = []
+    for _ in range(3):
+        seen.append(shown(page).public_id)
+        page.locator(".tile").first.click()
+        page.locator(".send").click()
+        expect(page.locator(f"[data-grid='{seen[-1]}']")).to_have_count(0)
+        expect(word(page)).to_contain_text(f"{9 * len(seen)} squares this visit")
+        page.wait_for_load_state("networkidle")
+    assert len(set(seen)) == 3
+    of_grids = [url.rpartition("/")[2] for url in asked if "/grid/" in url]
+    assert sorted(of_grids) == ["answer"] * 3 + ["sheet"] * 3
+
+
 def test_every_square_shows_its_own_part_of_the_sheet(
     page: Page, live_server: LiveServer, project: Project, complaints: list[str]
 ) -> None:
