@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from labelhub.supervision.standard import Site, standard_specs
 SLUG = "benchmark"
 TILES = 9
 WARM_UP = 64
+PARTS = 4
 START_SECONDS = 30.0
 
 
@@ -60,40 +61,66 @@ def _measured(
     options: ServingOptions, folder: Path, environment: dict[str, str]
 ) -> Iterator[dict[str, object]]:
     with _web_process(options, folder, environment) as server:
-        Load(options.port, WARM_UP, options.concurrency).run(labelling(SLUG))
-        load = Load(options.port, options.grids, options.concurrency)
-        half = Load(options.port, max(1, options.grids // 2), options.concurrency)
-        before = _processor_seconds(server.pid)
-        product, seconds = load.run(labelling(SLUG))
-        product_cpu = _processor_seconds(server.pid) - before
-        if not product.cycles:
-            raise RuntimeError(f"no cycle succeeded: {product.errors[:3]}")
-        size = round(statistics.mean(product.sheet_bytes))
-        floors = [half.run(bare(size, ROWS)) for _ in range(2)]
-        floor_cpu = _processor_seconds(server.pid) - before - product_cpu
-        without, without_seconds = half.run(labelling(SLUG, with_tiles=False))
+        visitors, floor_clients = (Load(options.port, options.concurrency) for _ in range(2))
+        warm, _ = visitors.run(labelling(SLUG), WARM_UP)
+        if not warm.cycles:
+            raise RuntimeError(f"no cycle succeeded: {warm.errors[:3]}")
+        size = round(statistics.mean(warm.sheet_bytes))
+        product, floor, without = Series(server.pid), Series(server.pid), Series(server.pid)
+        part = -(-options.grids // PARTS)
+        for _ in range(PARTS):  # in turns: whatever else this machine does hits them alike
+            product.add(lambda: visitors.run(labelling(SLUG), part))
+            floor.add(lambda: floor_clients.run(bare(size, ROWS), part))
+            without.add(lambda: visitors.run(labelling(SLUG, with_tiles=False), part))
         rss = _largest_rss_mb(server.pid)
-    floor_cycles = sum(len(times.cycles) for times, _ in floors)
-    floor_rate = floor_cycles / sum(took for _, took in floors)
-    errors = [e for times in (product, without, *(f for f, _ in floors)) for e in times.errors]
-    rate = len(product.cycles) / seconds
+    errors = product.times.errors + floor.times.errors + without.times.errors
     yield {
-        "grids_per_second": round(rate, 1),
-        "judgements_per_second": round(TILES * rate, 1),
-        **_percentiles(product),
+        "grids_per_second": round(product.rate, 1),
+        "judgements_per_second": round(TILES * product.rate, 1),
+        **_percentiles(product.times),
         "errors": len(errors),
-        "floor_grids_per_second": round(floor_rate, 1),
-        "ratio": round(rate / floor_rate, 3),
+        "floor_grids_per_second": round(floor.rate, 1),
+        "ratio": round(product.rate / floor.rate, 3),
         "rss_mb": rss,
-        "cycles_without_tiles_per_second": round(len(without.cycles) / without_seconds, 1),
-        "web_cpu_ms_per_grid": round(1000 * product_cpu / len(product.cycles), 2),
-        "web_cpu_ms_per_floor_cycle": round(1000 * floor_cpu / max(1, floor_cycles), 2),
+        "cycles_without_tiles_per_second": round(without.rate, 1),
+        "web_cpu_ms_per_grid": round(product.cpu_ms, 2),
+        "web_cpu_ms_per_floor_cycle": round(floor.cpu_ms, 2),
         "sheet_bytes": size,
         "images": options.images,
         "database": options.database,
         "concurrency": options.concurrency,
         "first_errors": errors[:3],
     }
+
+
+@dataclass
+class Series:
+    """One kind of cycle, run in several parts: its times, and what it cost the server."""
+
+    server: int
+    times: Times = field(default_factory=Times)
+    seconds: float = 0.0
+    processor: float = 0.0
+
+    def add(self, run: Callable[[], tuple[Times, float]]) -> None:
+        """Run one more part."""
+        before = _processor_seconds(self.server)
+        times, took = run()
+        self.processor += _processor_seconds(self.server) - before
+        self.seconds += took
+        self.times.add(times)
+
+    @property
+    def rate(self) -> float:
+        """Cycles a second. Raises RuntimeError when none succeeded."""
+        if not self.times.cycles:
+            raise RuntimeError(f"no cycle succeeded: {self.times.errors[:3]}")
+        return len(self.times.cycles) / self.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        """Processor time of the server for one cycle."""
+        return 1000 * self.processor / len(self.times.cycles)
 
 
 @contextmanager

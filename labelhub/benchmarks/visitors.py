@@ -1,15 +1,17 @@
 """Visitors who answer as fast as they are served: the load of a serving benchmark.
 
 Each is a browser with the page's script: it starts at the project's page, fetches a grid as a
-fragment and its sheet as a picture, and posts an answer; after some grids the next visitor comes.
+fragment and its sheet as a picture, and posts an answer, whose reply brings the next grid along;
+after some grids the next visitor comes.
 """
 
 import http.client
+import json
 import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from http.cookies import SimpleCookie
 from itertools import count
 from random import Random
@@ -18,7 +20,7 @@ from urllib.parse import urlencode
 GRIDS_A_VISITOR = 25
 TIMEOUT_SECONDS = 30.0
 _TOKEN = re.compile(rb'name="csrfmiddlewaretoken" value="([^"]+)"')
-_GRID = re.compile(rb'data-grid="([^"]+)" data-sheet="([^"]+)"')
+_GRID = re.compile(rb'data-sheet="([^"]+)" data-page="([^"]+)"')
 _FORM = {"Content-Type": "application/x-www-form-urlencoded", "X-Requested-With": "fetch"}
 
 
@@ -31,35 +33,34 @@ class Times:
     sheet_bytes: list[int] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
+    def add(self, other: "Times") -> None:
+        """Take in another load's."""
+        for mine in fields(self):
+            getattr(self, mine.name).extend(getattr(other, mine.name))
 
-@dataclass(frozen=True)
+
 class Load:
-    """``cycles`` cycles in all by ``concurrency`` clients of a server on this machine."""
+    """Clients of a server on this machine, each on a connection of its own that it keeps."""
 
-    port: int
-    cycles: int
-    concurrency: int
+    def __init__(self, port: int, concurrency: int) -> None:
+        self._clients = [Connection(port, seed) for seed in range(concurrency)]
 
-    def run(self, client: "Cycle") -> tuple[Times, float]:
-        """Call ``client`` for each cycle, each thread on a connection of its own.
-
-        Gives all times and the seconds that the whole load took.
-        """
+    def run(self, cycle: "Cycle", cycles: int) -> tuple[Times, float]:
+        """Run so many cycles in all; gives all times and the seconds that the whole took."""
         turns = count()
-        parts = [Times() for _ in range(self.concurrency)]
+        parts = [Times() for _ in self._clients]
 
-        def work(times: Times, seed: int) -> None:
-            connection, dice = Connection(self.port), Random(seed)  # noqa: S311  a load
-            while next(turns) < self.cycles:
+        def work(client: Connection, times: Times) -> None:
+            while next(turns) < cycles:
                 try:
-                    client(connection, dice, times)
+                    cycle(client, times)
                 except (OSError, http.client.HTTPException, LookupError) as error:
                     times.errors.append(repr(error))
-                    connection = Connection(self.port)
-            connection.close()
+                    client.start_anew()
 
         threads = [
-            threading.Thread(target=work, args=(times, seed)) for seed, times in enumerate(parts)
+            threading.Thread(target=work, args=both)
+            for both in zip(self._clients, parts, strict=True)
         ]
         started = time.perf_counter()
         for thread in threads:
@@ -67,21 +68,24 @@ class Load:
         for thread in threads:
             thread.join()
         took = time.perf_counter() - started
-        names = ("cycles", "sheets", "sheet_bytes", "errors")
-        total = Times(
-            **{name: [x for part in parts for x in getattr(part, name)] for name in names}
-        )
+        total = Times()
+        for part in parts:
+            total.add(part)
         return total, took
 
 
 class Connection:
     """One keep-alive connection with a cookie jar."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, seed: int) -> None:
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+        self.dice = Random(seed)  # noqa: S311  a load
         self.cookies: dict[str, str] = {}
         self.token = ""
         self.grids = 0
+        self.grid = ""  # the address of the grid to be answered
+        self.sheet = ""
+        self.tiles = 0
 
     def get(self, path: str) -> bytes:
         return self._request("GET", path, None, {})
@@ -90,8 +94,21 @@ class Connection:
         body = urlencode([("csrfmiddlewaretoken", self.token), *fields])
         return self._request("POST", path, body, _FORM)
 
-    def close(self) -> None:
+    def show(self, fragment: bytes) -> None:
+        """Put a grid on the screen."""
+        self.sheet, self.grid = (part.decode() for part in _found(_GRID, fragment))
+        self.tiles = fragment.count(b'type="checkbox"')
+
+    def leave(self) -> None:
+        """Put the grid on the screen away, so that its images are free for others."""
+        if self.grid:
+            self.post(f"{self.grid}skip", [])
+            self.grid = ""
+
+    def start_anew(self) -> None:
+        """After an error: a connection and a visitor that know nothing of it."""
         self._http.close()
+        self.grids, self.grid = 0, ""
 
     def _request(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
         sent = {**headers, "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
@@ -106,27 +123,28 @@ class Connection:
         return data
 
 
-Cycle = Callable[[Connection, Random, Times], None]
+Cycle = Callable[[Connection, Times], None]
 
 
 def labelling(slug: str, *, with_tiles: bool = True) -> Cycle:
-    """One cycle: issue a grid, fetch its tiles, answer it."""
+    """One cycle: fetch a grid's tiles, answer it, and be issued the next with the reply."""
 
-    def cycle(connection: Connection, dice: Random, times: Times) -> None:
+    def cycle(connection: Connection, times: Times) -> None:
         if connection.grids % GRIDS_A_VISITOR == 0:
+            connection.leave()
             connection.cookies.clear()
             page = connection.get(f"/p/{slug}/")
             connection.token = _found(_TOKEN, page)[0].decode()
+            connection.show(connection.post(f"/p/{slug}/grid/", []))
         connection.grids += 1
         started = time.perf_counter()
-        fragment = connection.post(f"/p/{slug}/grid/", [])
-        public_id, sheet = (part.decode() for part in _found(_GRID, fragment))
-        issued = time.perf_counter()
         if with_tiles:
-            times.sheet_bytes.append(len(connection.get(sheet)))
-            times.sheets.append(time.perf_counter() - issued)
-        selected = [("selected", str(place)) for place in range(9) if dice.random() < 0.4]
-        connection.post(f"/p/{slug}/grid/{public_id}/answer", selected)
+            times.sheet_bytes.append(len(connection.get(connection.sheet)))
+            times.sheets.append(time.perf_counter() - started)
+        places = range(connection.tiles)
+        selected = [("selected", str(place)) for place in places if connection.dice.random() < 0.4]
+        reply = connection.post(f"{connection.grid}answer", [*selected, ("keep", "")])
+        connection.show(json.loads(reply)["next"].encode())
         times.cycles.append(time.perf_counter() - started)
 
     return cycle
@@ -135,10 +153,10 @@ def labelling(slug: str, *, with_tiles: bool = True) -> Cycle:
 def bare(size: int, rows: int) -> Cycle:
     """One cycle of the floor: read a row, fetch ``size`` bytes, insert nine rows."""
 
-    def cycle(connection: Connection, dice: Random, times: Times) -> None:
+    def cycle(connection: Connection, times: Times) -> None:
         started = time.perf_counter()
-        connection.get(f"/floor/read/{dice.randint(1, rows)}/")
-        connection.get(f"/floor/bytes/{dice.randint(1, rows)}/?size={size}")
+        connection.get(f"/floor/read/{connection.dice.randint(1, rows)}/")
+        connection.get(f"/floor/bytes/{connection.dice.randint(1, rows)}/?size={size}")
         connection.post("/floor/insert/", [])
         times.cycles.append(time.perf_counter() - started)
 

@@ -32,7 +32,7 @@ class Site:
     bind: str = "127.0.0.1"
     port: int = 8000
     web_processes: int = 2
-    web_threads: int = 4
+    web_threads: int = 2  # more wait for each other: one at a time writes, and one runs Python
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
