@@ -211,6 +211,8 @@ def _summary(consensus: Consensus | None, classes: Catalogue) -> str:
             return _("Nothing is known of it yet: nobody has answered.")
         return _("Nothing is known of it yet; %(people)s answered.") % {"people": people}
     words = {"reason": reason_words(ranked, classes), "people": people}
+    if not consensus.humans and not consensus.settled:
+        return _("Nobody has answered; the network says %(reason)s.") % words
     if consensus.settled:
         return _("Settled after %(people)s: %(reason)s.") % words
     return _("Open after %(people)s: %(reason)s.") % words

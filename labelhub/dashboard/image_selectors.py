@@ -44,6 +44,7 @@ def images_in_doubt(
             pk__in=ranked.values("pk")[:LOOKED_AT],
             image__status=Image.Status.ACTIVE,
             image__consensus__settled=False,
+            image__example__isnull=True,  # nobody is asked about those
         )
         .order_by("-entropy")
         .values_list("image_id", "image__name", "entropy", "prior")[:most]

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from labelhub.projects.models import LabelClass, Progress, Project
-from labelhub.projects.services import create_project
+from labelhub.projects.services import add_examples, create_project
 from labelhub.rounds.models import Round
 from labelhub.rounds.progress import count_progress
 from tests.dashboard.given import past_round, past_rounds, predict, running_round
@@ -221,8 +221,9 @@ def test_the_pictures_in_doubt_are_the_open_ones_with_the_reason(
 ) -> None:
     assert "The 24 pictures that need an answer most" in cockpit(ada, project)
     version = past_round(project, accuracy=0.9)
-    open_ones = list(project.images.filter(gold__isnull=True).order_by("pk")[:3])
-    predict(version, [*open_ones, *project.images.filter(gold__isnull=False)])
+    *open_ones, shown = project.images.filter(gold__isnull=True).order_by("pk")[:4]
+    add_examples(label_class=project.label_classes.all()[0], images=[shown])
+    predict(version, [*open_ones, shown, *project.images.filter(gold__isnull=False)])
     page = cockpit(ada, project)
     assert "The 3 pictures that the network is least sure of" in page
     for image in open_ones:
