@@ -144,7 +144,11 @@ def labelling(slug: str, *, with_tiles: bool = True) -> Cycle:
         places = range(connection.tiles)
         selected = [("selected", str(place)) for place in places if connection.dice.random() < 0.4]
         reply = connection.post(f"{connection.grid}answer", [*selected, ("keep", "")])
-        connection.show(json.loads(reply)["next"].encode())
+        following = json.loads(reply)["next"].encode()
+        if _GRID.search(following):
+            connection.show(following)
+        else:  # a visitor to whom a small corpus has nothing left to show: the next one comes
+            connection.grids, connection.grid = 0, ""
         times.cycles.append(time.perf_counter() - started)
 
     return cycle

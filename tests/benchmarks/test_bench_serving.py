@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ("--images", "400", "--grids", "20", "--concurrency", "4")
+SMALL = ("--images", "60", "--grids", "20", "--concurrency", "4")
 PROMISED = {
     "grids_per_second",
     "judgements_per_second",
