@@ -1,9 +1,9 @@
 """Composes a grid out of a pool: which class, which tiles, in which places. No database.
 
 A grid asks about the class whose most wanted images sum to the most. It holds those, Gold of both
-kinds where it grades, one tile of the holdout, and a random slice; 30 to 70 % of its tiles are
-expected to be selected, for a grid whose answer is always "all" or "none" teaches people to stop
-looking.
+kinds where it grades, one image of the holdout about which this class is the question, and a random
+slice; 30 to 70 % of its tiles are expected to be selected, for a grid whose answer is always "all"
+or "none" teaches people to stop looking.
 """
 
 from collections.abc import Sequence
@@ -91,7 +91,7 @@ def compose(
     if graded and yes and no:  # one or two of each, so that their number cannot be guessed
         sheet.take(yes, generator.randint(1, 2), Tile.Reason.GOLD)
         sheet.take(no, generator.randint(1, 2), Tile.Reason.GOLD)
-    sheet.take(pool.holdout, 1, Tile.Reason.HOLDOUT)
+    sheet.take(pool.holdout.get(sheet.label_class_id, []), 1, Tile.Reason.HOLDOUT)
     wanted = pool.open[sheet.label_class_id]
     sheet.take(wanted, sheet.room - random_tiles, Tile.Reason.UNCERTAIN)
     sheet.take(pool.random, sheet.room, Tile.Reason.RANDOM)

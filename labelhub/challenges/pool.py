@@ -39,7 +39,7 @@ class Pool:
     random: list[Place]
     gold: list[Place]  # asked longest ago first, any class
     gold_of: dict[int, list[Place]]  # LabelClass id -> asked longest ago first
-    holdout: list[Place]
+    holdout: dict[int, list[Place]]  # LabelClass id -> most wanted first
 
 
 _candidate = Candidate._meta.db_table  # noqa: SLF001  the one documented way to a table's name
@@ -89,8 +89,8 @@ def read_pool(
     for label_class_id in classes:
         add("open", f"{_OPEN} {of_class}", "c.priority DESC", size + SPARE, label_class_id)
         add("gold_of", f"{_GOLD} {of_class}", "c.asked_at", SPARE, label_class_id)
+        add("holdout", f"{_HOLDOUT} {of_class}", "c.priority DESC", SPARE, label_class_id)
     add("gold", _GOLD, "c.asked_at", GOLD_WINDOW)
-    add("holdout", _HOLDOUT, "c.priority DESC", SPARE)
     start = generator.random()
     window = f"{_OPEN} AND c.shuffle >= %s"
     add("random", window, "c.shuffle", RANDOM_WINDOW, start)
@@ -128,7 +128,7 @@ def _pool(places: Sequence[Place], classes: Sequence[int]) -> Pool:
         random=of["random"],
         gold=of["gold"],
         gold_of=by_class("gold_of"),
-        holdout=of["holdout"],
+        holdout=by_class("holdout"),
     )
 
 

@@ -212,9 +212,9 @@ class Candidate(models.Model):
                 name="open_candidate_by_shuffle",
             ),
             models.Index(
-                fields=["project", "-priority"],
+                fields=["project", "label_class", "-priority"],
                 condition=Q(queue="holdout"),
-                name="holdout_candidate_by_priority",
+                name="holdout_candidate_by_class",
             ),
             models.Index(
                 fields=["project", "label_class", "asked_at"],

@@ -18,6 +18,8 @@ from labelhub.votes.consensus import ConsensusBatch
 from labelhub.votes.services import refresh_consensus, start_consensus
 
 GOLDEN_RATIO = 0.6180339887498949
+MANY_PEOPLE = 7  # who still disagree about an image: others are asked about first
+UNFINISHED = 100.0  # above every entropy
 BATCH = 500
 
 
@@ -131,20 +133,25 @@ def questions(
 def _places(project: Project, batch: ConsensusBatch) -> list[QueuePlace]:
     """The place of each image of the batch.
 
-    Open images rank by the entropy of the consensus, holdout by that of what votes alone say.
+    Open images rank by the entropy of the consensus. The holdout is finished one image after the
+    other, in an order that has nothing to do with what they show: a hundred whose truth is known
+    measure a network, and a thousand with one vote each do not.
     """
     askable = [batch.model.index(entry.id) for entry in catalogue(project).askable]
     asked = questions(batch, askable)
     entropies = aggregation.entropy(batch.probabilities).tolist()
+    settled = batch.settled
     places = []
     for row, state in enumerate(batch.states):
         is_gold = state.gold is not None
         k = int(batch.probabilities[row].argmax()) if is_gold else int(asked[row])
+        unfinished = state.holdout and not settled[row] and batch.humans[row] < MANY_PEOPLE
+        in_turn = UNFINISHED + state.image_id * GOLDEN_RATIO % 1.0
         places.append(
             QueuePlace(
                 queue=_queue(is_gold=is_gold, is_holdout=state.holdout),
                 label_class_id=batch.model.label_classes[k],
-                priority=entropies[row],
+                priority=in_turn if unfinished else entropies[row],
                 probability=float(batch.beliefs[row, k]),
                 entropy=entropies[row],
                 leased_until=LONG_AGO,

@@ -57,6 +57,16 @@ class ConsensusBatch:
     humans: Sequence[int]
 
     @property
+    def settled(self) -> list[bool]:
+        """Known for certain, or sure enough with enough people behind it."""
+        return [
+            state.gold is not None or (sure >= state.threshold and humans >= state.min_humans)
+            for state, sure, humans in zip(
+                self.states, self.probabilities.max(axis=1).tolist(), self.humans, strict=True
+            )
+        ]
+
+    @property
     def model(self) -> AnnotatorModel:
         """The annotator model of the batch."""
         return self.states[0].model

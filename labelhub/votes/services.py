@@ -133,19 +133,18 @@ def _computed(batch: ConsensusBatch, now: datetime) -> list[tuple[object, ...]]:
     """The columns COMPUTED of each image, and the image."""
     entropies = aggregation.entropy(batch.probabilities)
     best = batch.probabilities.argmax(axis=1)
+    settled = batch.settled
     rows: list[tuple[object, ...]] = []
     for place, state in enumerate(batch.states):
-        p, humans = batch.probabilities[place], batch.humans[place]
-        confidence = float(p[best[place]])
-        enough = confidence >= state.threshold and humans >= state.min_humans
+        p = batch.probabilities[place]
         rows.append(
             (
                 p.astype("<f8").tobytes(),
                 state.model.label_classes[best[place]],
-                confidence,
+                float(p[best[place]]),
                 float(entropies[place]),
-                humans,
-                state.gold is not None or enough,
+                batch.humans[place],
+                settled[place],
                 now,
                 state.image_id,
             )

@@ -37,7 +37,7 @@ def test_every_part_of_the_pool_is_read_by_an_index_in_its_order() -> None:
     for index in (
         "open_candidate_by_class",
         "open_candidate_by_shuffle",
-        "holdout_candidate_by_priority",
+        "holdout_candidate_by_class",
         "gold_candidate_by_class",
         "gold_candidate_by_age",
     ):
@@ -47,7 +47,7 @@ def test_every_part_of_the_pool_is_read_by_an_index_in_its_order() -> None:
             cursor.execute("EXPLAIN QUERY PLAN " + reading.replace("%", "%%"))
             steps = [row[3] for row in cursor.fetchall()]
         of_candidates = [step for step in steps if " c " in f"{step} "]
-        assert len(of_candidates) == 3 * 2 + 4
+        assert len(of_candidates) == 3 * 3 + 3
         assert all("candidate_by_" in step for step in of_candidates), steps
         assert not any("TEMP B-TREE" in step for step in steps), steps
 

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='candidate',
-            index=models.Index(condition=models.Q(('queue', 'holdout')), fields=['project', '-priority'], name='holdout_candidate_by_priority'),
+            index=models.Index(condition=models.Q(('queue', 'holdout')), fields=['project', 'label_class', '-priority'], name='holdout_candidate_by_class'),
         ),
         migrations.AddIndex(
             model_name='candidate',

@@ -1,0 +1,77 @@
+"""Where an image waits, and for which question."""
+
+import pytest
+
+from labelhub.challenges.models import Tile
+from labelhub.challenges.services import issue_challenge
+from labelhub.projects.models import Image, Project
+from labelhub.rounds.models import Candidate
+from labelhub.rounds.queueing import MANY_PEOPLE, requeue, top_up_holdout
+from labelhub.votes.services import NewVote, record_votes
+from tests.factories import NOON, dice, shapes_project, true_key, visitor
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project() -> Project:
+    project = shapes_project(images=300)
+    top_up_holdout(project=project, now=NOON)
+    return project
+
+
+def say(project: Project, image: Image, *, answer: bool) -> None:
+    """One more person's word on whether the image is what it is."""
+    label_class = project.label_classes.get(key=true_key(image))
+    batch = record_votes(
+        project=project,
+        annotator=visitor(project),
+        votes=[NewVote(image.pk, label_class.pk, answer=answer)],
+        challenge="c",
+        now=NOON,
+    )
+    requeue(project=project, batch=batch, release=True)
+
+
+def in_turn(project: Project) -> list[int]:
+    waiting = Candidate.objects.filter(project=project, queue=Candidate.Queue.HOLDOUT)
+    return list(waiting.order_by("-priority").values_list("image_id", flat=True))
+
+
+def test_the_holdout_is_finished_one_image_after_the_other(project: Project) -> None:
+    first, second = (Image.objects.get(pk=pk) for pk in in_turn(project)[:2])
+    say(project, first, answer=True)
+    assert in_turn(project)[0] == first.pk, "one vote says too little to measure a network by"
+    say(project, first, answer=True)
+    say(project, first, answer=True)
+    assert first.consensus.settled
+    assert in_turn(project)[0] == second.pk
+    assert in_turn(project)[-1] == first.pk
+
+
+def test_an_image_of_the_holdout_that_people_disagree_about_holds_up_no_other(
+    project: Project,
+) -> None:
+    Project.objects.update(settle_threshold=0.9999)
+    first = Image.objects.get(pk=in_turn(project)[0])
+    for number in range(MANY_PEOPLE):
+        assert in_turn(project)[0] == first.pk
+        say(project, first, answer=number % 2 == 0)
+    first.consensus.refresh_from_db()
+    assert not first.consensus.settled
+    assert in_turn(project)[-1] == first.pk
+
+
+def test_the_order_of_the_holdout_says_nothing_about_classes(project: Project) -> None:
+    firsts = Image.objects.in_bulk(in_turn(project)[:18])
+    assert len({true_key(image) for image in firsts.values()}) == 3
+
+
+def test_a_grid_asks_of_the_holdout_only_what_it_is_best_asked(project: Project) -> None:
+    asked = 0
+    for seed in range(12):
+        challenge = issue_challenge(annotator=visitor(project), now=NOON, generator=dice(seed))
+        for tile in challenge.tiles.filter(reason=Tile.Reason.HOLDOUT):
+            asked += 1
+            assert tile.image.candidate.label_class_id == challenge.label_class_id
+    assert asked == 12
