@@ -28,6 +28,7 @@ from workers.demo.project import (
 PORT = 8000
 HEADLESS_ROBOTS = 5
 HEADLESS_ROUNDS = 2
+MINUTES_A_ROUND = 5.0
 PACE, HEADLESS_PACE = 2.5, 1.0  # seconds a robot takes for a grid
 
 
@@ -54,7 +55,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--rounds", type=int, default=given("ROUNDS") or None)
         parser.add_argument(
-            "--minutes", type=float, default=10.0, help="a headless run fails after these (10)"
+            "--minutes", type=float, help="a headless run fails after these (5 a Round)"
         )
         parser.add_argument("--pace", type=float, help="seconds a robot takes for a grid")
         parser.add_argument("--images", type=int, help="pictures of a new demo project")
@@ -93,17 +94,18 @@ def _headless(
     robots: int | None,
     rounds: int | None,
     pace: float | None,
-    minutes: float,
+    minutes: float | None,
     fresh: int | None,
     **_: Any,
 ) -> list[ProcessSpec]:
     """Robots and the storyteller. Its Rounds are those that end from now on."""
     visitors = HEADLESS_ROBOTS if robots is None else robots
+    awaited = HEADLESS_ROUNDS if rounds is None else rounds
     teller = rounds_spec(
         site,
-        rounds=HEADLESS_ROUNDS if rounds is None else rounds,
+        rounds=awaited,
         since=timezone.now(),
-        minutes=minutes,
+        minutes=MINUTES_A_ROUND * awaited if minutes is None else minutes,
         fresh=fresh,
     )
     crowd = _robots(site, visitors, HEADLESS_PACE if pace is None else pace)
