@@ -2,7 +2,8 @@
 
     python -m tests.journeys.take_screenshots [FOLDER]
 
-Serves a drawn project from a throw-away database and visits it with the machine's Chromium.
+Serves drawn projects from a throw-away database and visits them with the machine's Chromium. The
+project of the dashboard has real Rounds behind it, which takes ten minutes.
 """
 
 import io
@@ -18,15 +19,22 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
 from django.contrib.staticfiles.handlers import StaticFilesHandler  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.test import Client  # noqa: E402
 from django.test.testcases import LiveServerThread  # noqa: E402
+from django.utils import timezone  # noqa: E402
 from PIL import Image as Pillow  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from labelhub.challenges.models import Challenge  # noqa: E402
+from labelhub.dashboard.image_selectors import images_in_doubt  # noqa: E402
+from labelhub.projects.models import Project  # noqa: E402
+from labelhub.rounds.selectors import serving_version  # noqa: E402
 from tests.journeys.conftest import CHROMIUM_FLAGS  # noqa: E402
 from tests.journeys.drawn import drawn_project, right_places  # noqa: E402
+from tests.journeys.lived import lived_project, round_in_training  # noqa: E402
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 640}
@@ -35,6 +43,15 @@ SHOTS = (
     ("grid-desktop", DESKTOP, "light"),
     ("grid-phone", PHONE, "light"),
     ("grid-dark", DESKTOP, "dark"),
+)
+TALL = {"width": 1280, "height": 1060}
+HAND = {"width": 390, "height": 844}
+DASHBOARD_SHOTS = (
+    ("dashboard-cockpit", TALL, "light", ""),
+    ("dashboard-dark", TALL, "dark", ""),
+    ("dashboard-phone", HAND, "light", ""),
+    ("dashboard-doubt", DESKTOP, "light", "#doubt"),
+    ("dashboard-picture", DESKTOP, "light", "images/{doubtful}/"),
 )
 
 
@@ -67,11 +84,32 @@ def take(browser: Browser, address: str, folder: Path) -> None:
         context.close()
 
 
+def take_dashboard(browser: Browser, site: str, project: Project, folder: Path) -> None:
+    """Each picture as Ada sees it, who is signed in."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("ada"))
+    session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site}
+    doubts = images_in_doubt(project=project, serving=serving_version(project=project), most=1)
+    for name, viewport, scheme, rest in DASHBOARD_SHOTS:
+        context = browser.new_context(viewport=viewport, color_scheme=scheme)
+        context.add_cookies([session])
+        page = context.new_page()
+        place = rest.format(doubtful=doubts[0].image_id)
+        page.goto(f"{site}/dashboard/{project.slug}/{place}", wait_until="load")
+        page.wait_for_timeout(500)  # lazy pictures have come
+        page.screenshot(
+            path=folder / f"{name}.png"
+        )  # flat colours pack well, and classes keep theirs
+        context.close()
+
+
 def main(folder: Path) -> None:
     """Serve, visit, save."""
     folder.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0)
     project = drawn_project(images=400)
+    lived = lived_project(now=timezone.now())
+    round_in_training(lived, now=timezone.now())
     server = LiveServerThread("localhost", StaticFilesHandler)
     server.daemon = True
     server.start()
@@ -83,7 +121,9 @@ def main(folder: Path) -> None:
             executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
             args=CHROMIUM_FLAGS,
         )
-        take(browser, f"http://localhost:{server.port}{project.get_absolute_url()}", folder)
+        site = f"http://localhost:{server.port}"
+        take(browser, f"{site}{project.get_absolute_url()}", folder)
+        take_dashboard(browser, site, lived, folder)
         browser.close()
     server.terminate()
     shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
