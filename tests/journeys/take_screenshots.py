@@ -97,9 +97,10 @@ def take_dashboard(browser: Browser, site: str, project: Project, folder: Path) 
         place = rest.format(doubtful=doubts[0].image_id)
         page.goto(f"{site}/dashboard/{project.slug}/{place}", wait_until="load")
         page.wait_for_timeout(500)  # lazy pictures have come
-        page.screenshot(
-            path=folder / f"{name}.png"
-        )  # flat colours pack well, and classes keep theirs
+        if name.endswith("doubt"):
+            save(page, folder / f"{name}.png")
+        else:  # flat colours pack well, and classes keep theirs
+            page.screenshot(path=folder / f"{name}.png")
         context.close()
 
 
