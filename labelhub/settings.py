@@ -97,7 +97,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": (
             "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-16000;"
             "PRAGMA mmap_size=268435456;PRAGMA temp_store=MEMORY;"
-            # Pages (32 MB): a grid touches some fifty, and each copy into the file waits for the disk.
+            # Pages (32 MB): a grid touches some fifty, and a copy into the file waits for the disk.
             "PRAGMA wal_autocheckpoint=8000;"
         ),
     }
