@@ -1,7 +1,6 @@
 """A browser for the journeys: the Chromium that the machine has, without calls home."""
 
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from labelhub.benchmarks.postgres import database_of_its_own
 from labelhub.projects.models import Project
 from labelhub.supervision.ownership import processes_of
+from tests.journeys.chromium import installed_browser
 from tests.journeys.drawn import drawn_project
 from tests.journeys.real_site import RealSite, rows_of
 from tests.supervision.conftest import Run, free_port
@@ -31,9 +31,9 @@ CHROMIUM_FLAGS = [
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    """Chromium from $CHROMIUM or PATH, or the one that playwright fetched for itself."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    found = {"executable_path": chromium} if chromium else {}
+    """The machine's browser, or the one that playwright fetched for itself."""
+    installed = installed_browser()
+    found = {"executable_path": str(installed)} if installed else {}
     return {**browser_type_launch_args, **found, "args": CHROMIUM_FLAGS}
 
 

@@ -32,6 +32,7 @@ from labelhub.challenges.models import Challenge  # noqa: E402
 from labelhub.dashboard.image_selectors import images_in_doubt  # noqa: E402
 from labelhub.projects.models import Project  # noqa: E402
 from labelhub.rounds.selectors import serving_version  # noqa: E402
+from tests.journeys.chromium import installed_browser  # noqa: E402
 from tests.journeys.conftest import CHROMIUM_FLAGS  # noqa: E402
 from tests.journeys.drawn import drawn_project, right_places  # noqa: E402
 from tests.journeys.lived import lived_project, round_in_training  # noqa: E402
@@ -119,7 +120,7 @@ def main(folder: Path) -> None:
         raise server.error
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
+            executable_path=installed_browser(),
             args=CHROMIUM_FLAGS,
         )
         site = f"http://localhost:{server.port}"
