@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from django.db import connection
 from django.db.models import F
 
 from labelhub.projects.models import Image
@@ -72,10 +73,17 @@ class ConsensusBatch:
         return self.states[0].model
 
 
+_locked = PreparedSelect(
+    lambda images: (
+        Consensus.objects.select_for_update()
+        .filter(image_id__in=images)
+        .order_by("image_id")
+        .values_list("id")
+    )
+)
 _standing = PreparedSelect(
     lambda images: (
-        Consensus.objects.select_for_update(of=("self",))
-        .filter(image_id__in=images)
+        Consensus.objects.filter(image_id__in=images)
         .order_by("image_id")
         .values_list(
             "id",
@@ -99,8 +107,17 @@ _standing_votes = PreparedSelect(
 )
 
 
+def _lock(images: Sequence[int]) -> None:
+    """Hold the rows before anything is read from them or from what they name: PostgreSQL leaves a
+    row out of a locking join when a promotion changed its Parameters while the lock was waited for.
+    SQLite has one writer at a time and no such locks."""
+    if connection.features.has_select_for_update:
+        _locked.rows(images=list(images))
+
+
 def standing_states(images: Sequence[int]) -> list[ImageState]:
     """What the Consensus rows rest on now; locked until the transaction ends, in id order."""
+    _lock(images)
     return [
         ImageState(
             image_id=image_id,
@@ -131,12 +148,7 @@ def standing_states(images: Sequence[int]) -> list[ImageState]:
 
 def states_on(basis: Basis, images: Sequence[int]) -> list[ImageState]:
     """The images resting on a new basis; existing Consensus rows are locked first."""
-    list(
-        Consensus.objects.select_for_update()
-        .filter(image_id__in=images)
-        .order_by("image_id")
-        .values_list("id")
-    )
+    _lock(images)
     rows = (
         Image.objects.filter(pk__in=images)
         .order_by("pk")
