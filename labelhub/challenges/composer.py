@@ -14,6 +14,7 @@ from labelhub.challenges.models import Tile
 from labelhub.challenges.pool import Place, Pool
 
 YES_SHARE_MOST = 0.7
+SMALL_GRID = 4  # tiles: two of each kind of Gold would leave no room for a question
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,9 @@ def compose(
     sheet = _Sheet(_class_to_ask(pool, size, generator), size)
     yes, no = _gold_of_both_kinds(pool, sheet.label_class_id)
     if graded and yes and no:  # one or two of each, so that their number cannot be guessed
-        sheet.take(yes, generator.randint(1, 2), Tile.Reason.GOLD)
-        sheet.take(no, generator.randint(1, 2), Tile.Reason.GOLD)
+        most = 2 if size > SMALL_GRID else 1
+        sheet.take(yes, generator.randint(1, most), Tile.Reason.GOLD)
+        sheet.take(no, generator.randint(1, most), Tile.Reason.GOLD)
     sheet.take(pool.holdout.get(sheet.label_class_id, []), 1, Tile.Reason.HOLDOUT)
     wanted = pool.open[sheet.label_class_id]
     sheet.take(wanted, sheet.room - random_tiles, Tile.Reason.UNCERTAIN)

@@ -96,7 +96,7 @@ def write_grid(*, annotator: Annotator, plan: composer.Plan, now: datetime) -> C
 
 _leased = PreparedUpdate(
     lambda images, until, now, asked_at: (
-        Candidate.objects.filter(image_id__in=images, leased_until__lte=now),
+        Candidate.objects.filter(_IS_GOLD | Q(leased_until__lte=now), image_id__in=images),
         {
             "leased_until": Case(When(_IS_GOLD, then=F("leased_until")), default=Value(until)),
             "asked_at": asked_at,

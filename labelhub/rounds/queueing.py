@@ -91,6 +91,7 @@ def mark_gold(
                 priority=0.0,
                 probability=1.0,
                 entropy=0.0,
+                leased_until=LONG_AGO,  # a grid in flight holds it no more: Gold is shared
             )
 
 
@@ -108,10 +109,11 @@ def top_up_holdout(*, project: Project, now: datetime) -> int:
         chosen = set_aside_holdout(project=project, trained_before=last.opened_at if last else None)
         for start in range(0, len(chosen), BATCH):
             part = chosen[start : start + BATCH]
-            refresh_consensus(images=part, now=now)
             Candidate.objects.filter(image_id__in=part, queue=Candidate.Queue.OPEN).update(
                 queue=Candidate.Queue.HOLDOUT
             )
+            batch = refresh_consensus(images=part, now=now)
+            requeue(project=project, batch=batch, release=False)
     return len(chosen)
 
 

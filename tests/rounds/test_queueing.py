@@ -4,9 +4,9 @@ import pytest
 
 from labelhub.challenges.models import Tile
 from labelhub.challenges.services import issue_challenge
-from labelhub.projects.models import Image, Project
+from labelhub.projects.models import Gold, Image, Project
 from labelhub.rounds.models import Candidate
-from labelhub.rounds.queueing import MANY_PEOPLE, requeue, top_up_holdout
+from labelhub.rounds.queueing import MANY_PEOPLE, mark_gold, requeue, top_up_holdout
 from labelhub.votes.services import NewVote, record_votes
 from tests.factories import NOON, dice, shapes_project, true_key, visitor
 
@@ -75,3 +75,27 @@ def test_a_grid_asks_of_the_holdout_only_what_it_is_best_asked(project: Project)
             asked += 1
             assert tile.image.candidate.label_class_id == challenge.label_class_id
     assert asked == 12
+
+
+def test_a_picture_marked_gold_while_a_grid_holds_it_is_at_once_anyones_gold() -> None:
+    project = shapes_project(gold_per_class=1)
+    challenge = issue_challenge(annotator=visitor(project), now=NOON, generator=dice())
+    held = [tile.image for tile in challenge.tiles.exclude(reason=Tile.Reason.GOLD)]
+    classes = {row.key: row for row in project.label_classes.all()}
+    mark_gold(
+        project=project,
+        gold={image.pk: classes[true_key(image)] for image in held},
+        source=Gold.Source.ADMIN,
+        created_by_id=None,
+        now=NOON,
+    )
+    for seed in range(8):
+        assert issue_challenge(annotator=visitor(project), now=NOON, generator=dice(seed))
+
+
+def test_a_grid_of_four_still_asks_something() -> None:
+    project = shapes_project(grid_edge=2)
+    for seed in range(15):
+        grid = issue_challenge(annotator=visitor(project), now=NOON, generator=dice(seed))
+        assert grid.tiles.exclude(reason=Tile.Reason.GOLD).exists()
+        assert grid.tiles.filter(reason=Tile.Reason.GOLD).exists()
