@@ -64,9 +64,10 @@ def read_pool(
     Images that the annotator has seen are left out, as are open ones leased to another grid.
     Every part has a limit and an index, so the cost does not grow with the corpus. ``everywhere``
     widens the random window to the whole circle, for the end of a project. Call it inside the
-    transaction that leases: rows that another such transaction is reading are passed over.
+    transaction that leases: rows that another such transaction is reading are passed over, but not
+    with ``everywhere``: "nothing is left" must not be said because somebody else is looking.
     """
-    locked = connection.features.has_select_for_update_skip_locked
+    locked = connection.features.has_select_for_update_skip_locked and not everywhere
     parts: list[str] = []
     values: list[str | int | float | None] = []
 

@@ -15,7 +15,7 @@ from tests.factories import NOON, dice, shapes_project, visitor
 only_sqlite = connections["default"].vendor == "sqlite"
 
 
-def pool_for(annotator: Annotator) -> Pool:
+def pool_for(annotator: Annotator, *, everywhere: bool = True) -> Pool:
     classes = annotator.project.label_classes.filter(is_none=False)
     return read_pool(
         project_id=annotator.project_id,
@@ -24,7 +24,7 @@ def pool_for(annotator: Annotator) -> Pool:
         size=9,
         generator=dice(),
         now=NOON,
-        everywhere=True,
+        everywhere=everywhere,
     )
 
 
@@ -50,6 +50,16 @@ def test_every_part_of_the_pool_is_read_by_an_index_in_its_order() -> None:
         assert len(of_candidates) == 3 * 3 + 3
         assert all("candidate_by_" in step for step in of_candidates), steps
         assert not any("TEMP B-TREE" in step for step in steps), steps
+
+
+@pytest.mark.django_db
+def test_nothing_is_left_is_never_said_because_somebody_else_is_looking() -> None:
+    ada = visitor(shapes_project())
+    with CaptureQueriesContext(connection) as queries:
+        pool_for(ada, everywhere=False)
+        pool_for(ada, everywhere=True)
+    passes_over = ["SKIP LOCKED" in query["sql"] for query in queries if "UNION" in query["sql"]]
+    assert passes_over == ([False, False] if only_sqlite else [True, False])
 
 
 @pytest.mark.django_db
