@@ -20,6 +20,7 @@ Values = dict[str, Any]
 Instance = TypeVar("Instance", bound=Model)
 Shape = tuple[Any, ...]
 
+KEPT_SHAPES = 64  # composed statements a query and thread
 _SLOT_NUMBER = 7_000_000_000_000
 _SLOT_TIME = datetime(1903, 1, 1, tzinfo=UTC)
 
@@ -99,7 +100,10 @@ def _bound(
     )
     statement = prepared.made.statements.get(shape)
     if statement is None:
-        statement = prepared.made.statements[shape] = _composed(prepared, values, here)
+        statement = _composed(prepared, values, here)
+        if len(prepared.made.statements) >= KEPT_SHAPES:  # a batch job's lists have many lengths
+            prepared.made.statements.clear()
+        prepared.made.statements[shape] = statement
     parameters = list(statement.parameters)
     for place, name, index in statement.places:
         value = values[name] if index < 0 else values[name][index]

@@ -8,7 +8,13 @@ from django.db.models import Case, F, Value, When
 from django.test.utils import CaptureQueriesContext
 
 from labelhub.projects.models import Image, LabelClass, Project
-from labelhub.projects.prepared import PreparedSelect, PreparedUpdate, columns, instance
+from labelhub.projects.prepared import (
+    KEPT_SHAPES,
+    PreparedSelect,
+    PreparedUpdate,
+    columns,
+    instance,
+)
 from labelhub.projects.rows import insert_row, insert_rows, update_rows, upsert_rows
 from labelhub.rounds.models import Candidate
 from tests.factories import NOON, shapes_project
@@ -55,6 +61,13 @@ def test_a_row_of_columns_becomes_the_object_it_is() -> None:
     assert {name: getattr(read, name) for name in columns(Project)} == {
         name: getattr(project, name) for name in columns(Project)
     }
+
+
+def test_lists_of_many_lengths_are_not_kept_for_ever() -> None:
+    some = PreparedSelect(lambda ids: Image.objects.filter(pk__in=ids).values_list("pk"))
+    for length in range(1, 3 * KEPT_SHAPES):
+        assert some.rows(ids=list(range(length))) == []
+    assert len(some.made.statements) <= KEPT_SHAPES
 
 
 def test_a_slot_that_is_changed_on_its_way_is_refused() -> None:
