@@ -272,7 +272,12 @@ def open_tile(sha256: str) -> Pillow.Image:
 
 
 def _decoded(data: bytes) -> Pillow.Image:
-    return read_plain_png(data) or Pillow.open(io.BytesIO(data), formats=FORMATS).convert("RGB")
+    try:
+        return read_plain_png(data) or Pillow.open(io.BytesIO(data), formats=FORMATS).convert("RGB")
+    except OSError:
+        raise
+    except Exception as error:  # decoders fail in many ways, all of them the file's fault
+        raise OSError(f"the stored picture is damaged ({_words(error)})") from error
 
 
 def _read(sha256: str, variant: str) -> bytes:

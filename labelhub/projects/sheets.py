@@ -18,7 +18,8 @@ LOSSLESS_EDGE = 32  # of a tile; larger ones lose nothing that shows, and would 
 def sheet(sha256s: Sequence[str], *, columns: int) -> tuple[bytes, str]:
     """The tiles side by side in rows of ``columns``, and the media type.
 
-    All tiles are brought to the edge of the largest. Raises PictureMissing.
+    All tiles are brought to the edge of the largest. Raises PictureMissing, and
+    OSError where a file is damaged.
     """
     tiles = [_tile(sha256) for sha256 in sha256s]
     edge = max(tile.width for tile in tiles)

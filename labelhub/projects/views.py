@@ -1,5 +1,7 @@
 """The home page, the page of a project, and the example pictures of its classes."""
 
+import logging
+
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
 from django.urls import reverse
@@ -8,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from labelhub.projects.models import Project
 from labelhub.projects.pages import class_row, project_card
-from labelhub.projects.pictures import content_type, read_tile
+from labelhub.projects.pictures import PictureMissing, content_type, read_tile
 from labelhub.projects.selectors import (
     catalogue,
     example_picture,
@@ -17,6 +19,7 @@ from labelhub.projects.selectors import (
 )
 
 EXAMPLE_SECONDS = 86_400
+logger = logging.getLogger(__name__)
 
 
 @require_safe
@@ -51,6 +54,10 @@ def example(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
     etag = quote_etag(sha256)
     if request.headers.get("If-None-Match") == etag:
         return HttpResponseNotModified(headers={"ETag": etag})
-    data = read_tile(sha256)
+    try:
+        data = read_tile(sha256)
+    except PictureMissing as error:
+        logger.exception("example %s of %s cannot be shown", image_id, slug)
+        raise Http404 from error
     headers = {"ETag": etag, "Cache-Control": f"public, max-age={EXAMPLE_SECONDS}"}
     return HttpResponse(data, content_type=content_type(data), headers=headers)

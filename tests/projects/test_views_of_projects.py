@@ -74,6 +74,15 @@ def test_an_example_is_public_and_kept_by_browsers() -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
+def test_an_example_whose_file_is_lost_is_not_found(caplog: pytest.LogCaptureFixture) -> None:
+    project = shapes_project()
+    image = project.images.first()
+    assert image is not None
+    add_examples(label_class=project.label_classes.get(key="circle"), images=[image])
+    assert Client().get(f"/p/{project.slug}/example/{image.pk}").status_code == 404
+    assert "is not in the folder any more" in caplog.text
+
+
 def test_a_picture_that_is_no_example_has_no_public_address() -> None:
     project = shapes_project()
     other = shapes_project(name="Other")
