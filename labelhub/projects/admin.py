@@ -44,6 +44,11 @@ class ProjectAdmin(admin.ModelAdmin):
         """A project needs its classes with it: ``manage.py create_project`` makes both."""
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Votes hold their classes and annotators: the database would refuse, after this process
+        has collected every row of the project to say so."""
+        return False
+
 
 @admin.register(LabelClass)
 class LabelClassAdmin(admin.ModelAdmin):

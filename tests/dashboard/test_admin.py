@@ -58,6 +58,12 @@ def test_every_list_and_row_opens_and_only_settings_can_be_changed(
     assert boss.get(reverse(f"{base}_add")).status_code == 403
 
 
+def test_a_project_with_votes_is_not_offered_for_deletion(boss: Client, project: Project) -> None:
+    address = reverse("admin:projects_project_delete", args=[project.pk])
+    assert boss.get(address).status_code == 403
+    assert "delete_selected" not in boss.get(reverse("admin:projects_project_changelist")).text
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 def test_outsider_oskar_is_sent_to_the_login(model, project: Project) -> None:
     oskar = Client(headers={"host": "localhost"})
