@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 5
+UNAVAILABLE = (OperationalError, InterfaceError)
 
 
 class DatabaseUnavailableMiddleware:
@@ -21,7 +22,7 @@ class DatabaseUnavailableMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, OperationalError | InterfaceError):
+        if not isinstance(error, UNAVAILABLE):
             return None
         logger.error("database unavailable at %s: %s", request.path, error)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}

@@ -14,9 +14,9 @@ OPEN_WINDOW = 2
 
 
 _open_challenges = PreparedSelect(
-    lambda annotator, now: (
+    lambda annotator, until: (
         Challenge.objects.filter(
-            annotator=annotator, state=Challenge.State.OPEN, expires_at__gt=now
+            annotator=annotator, state=Challenge.State.OPEN, expires_at__gt=until
         )
         .order_by("issued_at")
         .values_list(*columns(Challenge))[:OPEN_WINDOW]
@@ -54,9 +54,9 @@ _graded = PreparedSelect(
 )
 
 
-def open_challenges(*, annotator: Annotator, now: datetime) -> list[Challenge]:
-    """Grids issued to this annotator that can still be answered, oldest first."""
-    rows = _open_challenges.rows(annotator=annotator.pk, now=now)
+def open_challenges(*, annotator: Annotator, until: datetime) -> list[Challenge]:
+    """Grids issued to this annotator that can be answered until then, oldest first."""
+    rows = _open_challenges.rows(annotator=annotator.pk, until=until)
     return [instance(Challenge, row) for row in rows]
 
 

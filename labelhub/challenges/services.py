@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
 from django.db import transaction
@@ -35,6 +35,7 @@ from labelhub.rounds.models import LONG_AGO, Candidate
 from labelhub.rounds.queueing import requeue
 from labelhub.votes.services import NewVote, record_votes
 
+LEAST_LEFT = timedelta(minutes=1)  # an open grid is given again while it lives so long
 TRIES = 3  # when two requests of one person take the same Gold in the same moment
 
 
@@ -58,15 +59,16 @@ def issue_challenge(
     """The next grid for this annotator.
 
     A grid that was issued and not answered is given again, so that reloading a page wastes no
-    images; ``keep`` is the public id of the one on the screen, which is not "next". Raises
-    ProjectPaused, AnnotatorPaused, NothingToAsk, TooBusy.
+    images, unless it is about to expire; ``keep`` is the public id of the one on the screen, which
+    is not "next". Raises ProjectPaused, AnnotatorPaused, NothingToAsk, TooBusy.
     """
     project = annotator.project
     if project.status != Project.Status.ACTIVE:
         raise ProjectPaused(f"{project.name} is paused")
     if annotator.paused:
         raise AnnotatorPaused("this annotator is paused")
-    for challenge in open_challenges(annotator=annotator, now=now):
+    needed = min(LEAST_LEFT, timedelta(minutes=project.challenge_minutes) / 2)
+    for challenge in open_challenges(annotator=annotator, until=now + needed):
         if challenge.public_id != keep:
             return challenge
     for _ in range(TRIES):

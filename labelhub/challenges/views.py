@@ -29,8 +29,8 @@ from labelhub.challenges.refusals import ChallengeExpired, ChallengeNotFound, Ch
 from labelhub.challenges.selectors import shown_challenge, tile_pictures
 from labelhub.challenges.services import issue_challenge, skip_challenge, submit_answer
 from labelhub.challenges.states import ANSWERED, REFUSALS, State, state_context, state_of
-from labelhub.projects.pictures import PictureMissing
 from labelhub.projects.sheets import sheet as sheet_of
+from labelhub.unavailable import UNAVAILABLE
 
 SHEET_SECONDS = 3600  # private: the page shows one picture nine times, and the script fetches ahead
 View = TypeVar("View", bound=Callable[..., HttpResponse])
@@ -99,7 +99,7 @@ def sheet(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
         raise Http404
     try:
         data, content_type = sheet_of(pictures, columns=edge_of(len(pictures)))
-    except PictureMissing as error:
+    except OSError as error:  # PictureMissing, or a file that cannot be decoded any more
         logger.exception("grid %s cannot be shown", public_id)
         raise Http404 from error
     headers = {"Cache-Control": f"private, max-age={SHEET_SECONDS}, immutable"}
@@ -112,7 +112,8 @@ def sheet(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
 def answer(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
     """Take the selected places of a grid. The same answer again gets the same reply.
 
-    A script that sends ``keep``, be it empty, gets the next grid along.
+    A script that sends ``keep``, be it empty, gets the next grid along. What was taken is told also
+    when the database fails after it.
     """
     annotator = _returning(request, slug)
     selected = selected_places(request.POST)
@@ -120,10 +121,17 @@ def answer(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
         annotator=annotator, public_id=public_id, selected=selected, now=timezone.now()
     ).to_dict()
     if not _from_script(request):
-        return _next_grid(request, annotator, after=public_id, word=word_after(reply))
+        try:
+            return _next_grid(request, annotator, after=public_id, word=word_after(reply))
+        except UNAVAILABLE:  # the answered grid's page says so, with a button for the next
+            logger.exception("grid %s is answered, and the next one failed", public_id)
+            return SeeOther(reverse("grid", args=[slug, public_id]))
     said: dict[str, object] = {**reply, "word": word_after(reply)}
     if "keep" in request.POST:
-        said["next"] = _next_fragment(request, annotator, keep=request.POST["keep"])
+        try:
+            said["next"] = _next_fragment(request, annotator, keep=request.POST["keep"])
+        except UNAVAILABLE:  # the script asks for a grid by itself
+            logger.exception("grid %s is answered, and the next one failed", public_id)
     return JsonResponse(said)
 
 

@@ -200,6 +200,25 @@ def test_reloading_gives_the_same_grid_and_the_next_one_is_another() -> None:
     assert again == ahead
 
 
+def test_a_grid_with_seconds_to_live_is_not_given_again() -> None:
+    ada = visitor(shapes_project())
+    first = issue_challenge(annotator=ada, now=NOON, generator=dice(1))
+    soon = first.expires_at - timedelta(seconds=61)
+    assert issue_challenge(annotator=ada, now=soon, generator=dice(2)) == first
+    late = first.expires_at - timedelta(seconds=60)
+    fresh = issue_challenge(annotator=ada, now=late, generator=dice(3))
+    assert fresh != first
+    assert fresh.expires_at - late > timedelta(minutes=10)
+
+
+def test_a_grid_that_lives_a_minute_is_given_again_for_the_first_half_of_it() -> None:
+    ada = visitor(shapes_project(challenge_minutes=1))
+    first = issue_challenge(annotator=ada, now=NOON, generator=dice(1))
+    soon, late = NOON + timedelta(seconds=29), NOON + timedelta(seconds=30)
+    assert issue_challenge(annotator=ada, now=soon, generator=dice(2)) == first
+    assert issue_challenge(annotator=ada, now=late, generator=dice(3)) != first
+
+
 def test_a_paused_project_serves_no_grid() -> None:
     project = shapes_project(status="paused")
     with pytest.raises(ProjectPaused):

@@ -1,6 +1,7 @@
 """The doors of the grid: every reply code, what is written, and what it costs."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,6 +9,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from labelhub.annotators.models import Annotator
 from labelhub.challenges import views
@@ -312,14 +314,48 @@ def test_a_picture_gone_from_the_folder_is_a_404_and_the_grid_can_be_skipped(
     assert client.post(address(challenge, "skip")).status_code == 303
 
 
+def test_a_damaged_picture_is_a_404_and_the_grid_can_be_skipped(
+    project: Project,
+    caplog: pytest.LogCaptureFixture,
+    settings: Settings,
+    tmp_path: Path,
+) -> None:
+    settings.DATA_DIR = tmp_path
+    client, challenge = visit(project)
+    for sha256 in challenge.tiles.values_list("image__sha256", flat=True):
+        path = tmp_path / "pictures" / sha256[:2] / f"{sha256}.tile"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing of use")
+    assert client.get(address(challenge, "sheet")).status_code == 404
+    assert f"grid {challenge.public_id} cannot be shown" in caplog.text
+    assert client.post(address(challenge, "skip")).status_code == 303
+
+
+def locked(**_: object) -> None:
+    raise OperationalError("database is locked")
+
+
+def test_an_answer_that_was_stored_is_told_although_the_next_grid_failed(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, first = visit(project)
+    monkeypatch.setattr(views, "issue_challenge", locked)
+    body = {"selected": right_places(first), "keep": ""}
+    reply = client.post(address(first, "answer"), body, headers=SCRIPT)
+    assert reply.status_code == 200
+    assert "next" not in reply.json()  # the script asks for it by itself
+    assert "known ones right" in reply.json()["word"]
+    assert Vote.objects.count() == 9
+    page = client.post(address(first, "answer"), {"selected": right_places(first)}, follow=True)
+    assert page.redirect_chain == [(address(first), 303)]
+    assert "This grid is answered" in page.text
+    assert Vote.objects.count() == 9
+
+
 def test_a_database_that_is_locked_is_503_for_scripts_and_for_people(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, challenge = visit(project)
-
-    def locked(**_: object) -> None:
-        raise OperationalError("database is locked")
-
     monkeypatch.setattr(views, "submit_answer", locked)
     for headers, words in ((SCRIPT, "Nothing was stored"), ({"accept": "text/html"}, "<html")):
         reply = client.post(address(challenge, "answer"), {"selected": [0]}, headers=headers)
