@@ -61,6 +61,16 @@ function sectionOf(reply) {
   return sectionIn(reply.text_);
 }
 
+// What the server said to an answer. A hotel's login page is a 200 too, and takes no answers.
+function spokenIn(reply) {
+  let said = null;
+  try {
+    said = JSON.parse(reply.text_);
+  } catch {} // judged below, as is JSON that is no reply of ours
+  if (typeof said?.judged !== "number") throw new Unreachable(line.dataset.offline);
+  return said;
+}
+
 // One answer (or skip) to the end: kept until the server has said yes or no to it.
 async function deliver(item) {
   const fields = item.selected.map((place) => ["selected", place]);
@@ -68,13 +78,13 @@ async function deliver(item) {
   if (!ahead && outbox.length === 1) fields.push(["keep", current?.dataset.grid ?? ""]);
   const reply = await post(item.url, fields);
   const state = reply.ok ? null : sectionOf(reply);
+  const said = reply.status === 200 ? spokenIn(reply) : null;
   outbox.shift();
   store("outbox", outbox);
   if (state) {
     say(`${state.querySelector("h1").textContent}. ${state.querySelector(".state-text").textContent}`, "warn");
     if (reply.status === 410) await replaceStale();
-  } else if (reply.status === 200) {
-    const said = JSON.parse(reply.text_);
+  } else if (said) {
     visit += said.judged;
     store("visit", visit);
     meter.value = said.settled;

@@ -265,6 +265,24 @@ def test_a_busy_server_keeps_the_answer_on_the_page(
     expect(word(page)).to_contain_text("9 squares this visit", timeout=10_000)
 
 
+@pytest.mark.parametrize("body", ["<h1>Welcome to the hotel</h1>", '{"login": "here"}', "null"])
+def test_a_login_page_in_between_keeps_the_answer_on_the_page(
+    page: Page, live_server: LiveServer, project: Project, body: str
+) -> None:
+    press_start(page, live_server, project)
+    first = shown(page)
+    page.route(
+        "**/answer", lambda route: route.fulfill(status=200, content_type="text/html", body=body)
+    )
+    page.locator(".tile").nth(4).click()
+    page.locator(".send").click()
+    expect(word(page)).to_contain_text("No connection. Answers kept on this page: 1.")
+    page.unroute("**/answer")
+    expect(word(page)).to_contain_text("9 squares this visit", timeout=10_000)
+    first.refresh_from_db()
+    assert first.answer == [4]
+
+
 def test_a_grid_whose_time_is_over_says_so_and_a_fresh_one_comes(
     page: Page, live_server: LiveServer, project: Project
 ) -> None:
