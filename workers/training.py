@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from numpy.typing import NDArray
 from torch import nn
 
@@ -80,19 +80,28 @@ def train_round(*, round_id: int, worker: str, clock: Clock) -> bool:
     row = Round.objects.select_related("project").get(pk=round_id)
     logger.info("Round %s of %s: claimed, try %s", row.number, row.project.slug, claim.fence)
     try:
+        _run_or_fail(row, claim, clock)
+    except services.LeaseLost as error:
+        logger.warning("%s; stopped", error)  # the files are the other worker's now
+    else:
+        shutil.rmtree(round_folder(row), ignore_errors=True)
+    return True
+
+
+def _run_or_fail(row: Round, claim: services.Claim, clock: Clock) -> None:
+    """Run the stages; a Round that cannot go on is closed with the reason. Raises LeaseLost."""
+    try:
         with LeaseKeeper(claim, clock) as lease:
             run(Work(row, first_parameters(project=row.project, now=clock()), lease, clock))
-    except services.LeaseLost as error:
-        logger.warning("%s; stopped", error)
-    except DatabaseError:
-        raise  # the lease runs out and the sweeper starts this Round again
+    except services.LeaseLost:
+        raise
+    except (OperationalError, InterfaceError):
+        raise  # the database is busy or down: the lease runs out, the sweeper starts this again
     except (NotEnoughToLearn, NonFiniteLoss, ValueError) as error:
         services.fail_round(claim=claim, reason=str(error), now=clock())
     except Exception as error:
         services.fail_round(claim=claim, reason=f"unexpected: {error!r}", now=clock())
         raise
-    shutil.rmtree(round_folder(row), ignore_errors=True)
-    return True
 
 
 def run(work: Work) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
+from django.db import IntegrityError, OperationalError
 
 from labelhub.projects.models import Gold, Image, Project
 from labelhub.rounds.models import Candidate, ModelVersion, Prediction, Round
@@ -166,6 +167,34 @@ def test_a_worker_whose_lease_was_taken_stops_and_writes_nothing(monkeypatch) ->
     assert opened.worker == "other"
     assert opened.is_open
     assert ModelVersion.objects.count() == 0
+    assert (round_folder(opened) / "snapshot.npz").is_file(), "the other one goes on from it"
+
+
+def test_a_database_that_breaks_a_rule_ends_the_round_and_a_busy_one_does_not(
+    monkeypatch,
+) -> None:
+    opened = begin(striped_project())
+
+    def busy(*_: object, **__: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(training, "compare", busy)
+    with pytest.raises(OperationalError):
+        training.train_round(round_id=opened.pk, worker="one", clock=clock)
+    opened.refresh_from_db()
+    assert opened.is_open
+    assert (round_folder(opened) / "network-2.safetensors").is_file(), "for the next worker"
+
+    def broken(*_: object, **__: object) -> None:
+        raise IntegrityError("a rule")
+
+    monkeypatch.setattr(training, "compare", broken)
+    later = NOON + LEASE
+    with pytest.raises(IntegrityError):
+        training.train_round(round_id=opened.pk, worker="two", clock=lambda: later)
+    opened.refresh_from_db()
+    assert opened.state == Round.State.FAILED
+    assert "a rule" in opened.reason
 
 
 def test_a_message_delivered_twice_trains_once() -> None:
