@@ -18,8 +18,14 @@ def read_env_file(path: Path) -> dict[str, str]:
     """Lines ``NAME=value`` of a file; blank lines and ``#`` comments are skipped."""
     if not path.is_file():
         return {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"cannot read {path} ({error.strerror}): it holds the key of whoever ran 'make install'"
+        ) from error
     pairs = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue

@@ -5,6 +5,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -18,7 +19,7 @@ PRODUCTION = os.environ.get("LABELHUB_MODE", "embedded") == "production"
 env = Environment({} if PRODUCTION else read_env_file(BASE_DIR / ".env"))
 
 # Where pictures, models, shards, and (embedded) the database and the broker live.
-DATA_DIR = Path(env.optional("DATA_DIR", str(BASE_DIR / "data"))).resolve()
+DATA_DIR = Path(env.optional("DATA_DIR", "") or BASE_DIR / "data").expanduser().resolve()
 
 SECRET_KEY = env.required(
     "LABELHUB_SECRET_KEY",
@@ -81,7 +82,7 @@ TEMPLATES = [
 
 # --- Rows -------------------------------------------------------------------------------------
 DATABASE_URL = env.optional(
-    "DATABASE_URL", "" if PRODUCTION else f"sqlite:///{DATA_DIR}/db.sqlite3"
+    "DATABASE_URL", "" if PRODUCTION else f"sqlite:///{quote(str(DATA_DIR))}/db.sqlite3"
 )
 if PRODUCTION and not DATABASE_URL:
     DATABASE_URL = env.required("DATABASE_URL", "e.g. postgres://user:password@host/labelhub")
@@ -166,10 +167,17 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Words in the log -------------------------------------------------------------------------
+LOG_LEVEL = env.optional("LABELHUB_LOG_LEVEL", "INFO")
+# Celery tells of every message that comes and goes, and the clock sends one every 15 s: at INFO the
+# words about Rounds would drown in it. Its warnings and errors are heard at any level.
+_EVERY_MESSAGE = LOG_LEVEL if LOG_LEVEL == "DEBUG" else "WARNING"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{levelname:<7} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.optional("LABELHUB_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        name: {"level": _EVERY_MESSAGE} for name in ("celery.worker.strategy", "celery.app.trace")
+    },
 }

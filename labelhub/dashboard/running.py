@@ -1,5 +1,6 @@
 """Runs a site under one supervisor: what ``supervise`` and ``demo`` share."""
 
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def run_site(
     ``prepare`` follows the migrations and comes before the first process; ``on_ready`` follows the
     first answer of the web process. Raises CommandError with what stands in the way of a start.
     """
+    _look_at_folder(site.data_dir)
     console = Console()
 
     def before() -> None:
@@ -55,3 +57,16 @@ def run_site(
         ).run()
     except (AlreadySupervised, NoBroker, PermissionError, PortTaken) as error:
         raise CommandError(str(error)) from error
+
+
+def _look_at_folder(data_dir: Path) -> None:
+    """Raises CommandError when nothing can be kept in DATA_DIR, before anything is started."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            pass
+    except OSError as error:
+        raise CommandError(
+            f"nothing can be kept in {data_dir} ({error.strerror}): "
+            "name a folder that you may write in, with DATA_DIR="
+        ) from error

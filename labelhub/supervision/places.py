@@ -7,6 +7,7 @@ itself, and none needs to be told.
 import hashlib
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 # sun_path holds 108 bytes with its closing zero; servers bind a temporary name beside the real one.
 _LONGEST_SOCKET_PATH = 96
@@ -33,8 +34,8 @@ def broker_socket(data_dir: Path) -> Path:
 
 
 def broker_url(data_dir: Path) -> str:
-    """The embedded broker's address, in the form that Celery reads."""
-    return f"redis+socket://{broker_socket(data_dir)}"
+    """The embedded broker's address, in the form that Celery reads. Any folder's name will do."""
+    return f"redis+socket://{quote(str(broker_socket(data_dir)))}"
 
 
 def make_private(folder: Path) -> None:

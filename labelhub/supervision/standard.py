@@ -73,7 +73,7 @@ def standard_specs(site: Site) -> list[ProcessSpec]:
 
 
 class PortTaken(Exception):
-    """Somebody else listens where the web process is to listen."""
+    """The web process could not listen where it is to listen."""
 
 
 def look_for_free_port(site: Site) -> None:
@@ -83,6 +83,8 @@ def look_for_free_port(site: Site) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((site.bind, site.port))
+        except OverflowError as error:
+            raise PortTaken(f"{site.port} is no port: choose one from 1 to 65535") from error
         except OSError as error:
             raise PortTaken(
                 f"cannot listen on {site.bind} port {site.port} ({error.strerror}): "

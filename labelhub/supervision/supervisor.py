@@ -74,6 +74,7 @@ class Supervisor:
                     self._turn()
             finally:
                 self._clear()
+            self._console.say("everything has stopped")
         return self._exit_code
 
     def stop(self, *, exit_code: int = 0) -> None:

@@ -88,6 +88,20 @@ def test_a_secret_from_a_file_loses_its_newline_and_is_used(tmp_path: Path) -> N
     assert done.stdout.strip() == GIVEN["LABELHUB_SECRET_KEY"], done.stderr
 
 
+def test_a_home_folder_may_be_written_as_a_tilde_and_no_folder_is_the_usual_one(
+    tmp_path: Path,
+) -> None:
+    for given, expected in (("~/labels", tmp_path / "labels"), ("", ROOT / "data")):
+        done = start(
+            {**GIVEN, "DATA_DIR": given, "HOME": str(tmp_path)},
+            "shell",
+            "--no-imports",
+            "-c",
+            "from django.conf import settings; print(settings.DATA_DIR)",
+        )
+        assert done.stdout.strip() == str(expected), done.stderr
+
+
 def test_production_ignores_the_env_file_of_the_embedded_way(clone: Path) -> None:
     without_key = {key: value for key, value in GIVEN.items() if key != "LABELHUB_SECRET_KEY"}
     embedded = start({**without_key, "LABELHUB_MODE": "embedded"}, "check", cwd=clone)

@@ -44,7 +44,7 @@ def test_the_site_runs_in_a_long_folder_and_mends_itself(
     start: Start, port: int, tmp_path: Path
 ) -> None:
     long_folder = tmp_path / ("deep-" * 10) / ("deeper-" * 10)
-    run = start(*SUPERVISE, str(port), data_dir=long_folder)
+    run = start(*SUPERVISE, str(port), data_dir=long_folder, LABELHUB_LOG_LEVEL="DEBUG")
     run.wait_for(f"ready: http://127.0.0.1:{port}/", seconds=60)
     assert answers(port)
     for worker in WORKERS:
@@ -69,9 +69,15 @@ def test_the_site_runs_in_a_long_folder_and_mends_itself(
 
 
 @pytest.mark.timeout(240)
-def test_a_killed_supervisor_leaves_nothing_of_the_site(start: Start, port: int) -> None:
-    run = start(*SUPERVISE, str(port))
+def test_a_killed_supervisor_leaves_nothing_of_the_site_whatever_its_folder_is_called(
+    start: Start, port: int, tmp_path: Path
+) -> None:
+    """A folder's name goes into the addresses of database and broker."""
+    folder = tmp_path / "Ada's pictures" / "#1? 50%20"
+    run = start(*SUPERVISE, str(port), data_dir=folder)
     run.wait_for("ready: http", seconds=60)
+    wait_until(heartbeat_file(folder, "default").exists, seconds=60, what="default beats")
+    assert (folder / "db.sqlite3").is_file()
     wait_until(lambda: len(run.pids("gunicorn")) == len(("master", "worker", "worker")), what="web")
     wait_until(lambda: run.child(*DEFAULT), what="the default worker")
     run.end(signal.SIGKILL)
