@@ -101,6 +101,32 @@ def test_a_headless_run_that_is_not_done_in_time_says_where_it_stands(tmp_path: 
     assert processes_of(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["PORT", "ROBOTS", "ROUNDS"])
+def test_a_variable_that_is_no_number_is_named_in_one_line(name: str, tmp_path: Path) -> None:
+    with demo(tmp_path, **{name: "many"}) as process:
+        told, _ = process.communicate()
+    assert process.returncode == 1
+    assert told == f"CommandError: {name}=many is not a whole number\n"
+
+
+def test_a_port_that_cannot_be_is_refused_in_one_line(tmp_path: Path) -> None:
+    with demo(tmp_path, PORT="80000") as process:
+        told, _ = process.communicate()
+    assert process.returncode == 1
+    assert told == "CommandError: 80000 is no port: choose one from 1 to 65535\n"
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
+    with demo(tmp_path / "a-file") as process:
+        told, _ = process.communicate()
+    assert process.returncode == 1
+    assert told == (
+        f"CommandError: nothing can be kept in {tmp_path}/a-file (File exists): "
+        "name a folder that you may write in, with DATA_DIR=\n"
+    )
+
+
 def test_rounds_without_headless_are_refused_in_one_line(tmp_path: Path) -> None:
     with demo(tmp_path, ROUNDS="2") as process:
         told, _ = process.communicate()

@@ -42,18 +42,15 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        given = os.environ.get
-        parser.add_argument("--port", type=int, default=given("PORT") or None)
-        parser.add_argument(
-            "--robots", type=int, default=given("ROBOTS") or None, help="simulated visitors"
-        )
+        parser.add_argument("--port", type=int)
+        parser.add_argument("--robots", type=int, help="simulated visitors")
         parser.add_argument(
             "--headless",
             action="store_true",
-            default=given("HEADLESS", "0") not in {"", "0"},
+            default=os.environ.get("HEADLESS", "0") not in {"", "0"},
             help="let robots run the loop, tell of each Round, and stop",
         )
-        parser.add_argument("--rounds", type=int, default=given("ROUNDS") or None)
+        parser.add_argument("--rounds", type=int, help="of a headless run")
         parser.add_argument(
             "--minutes", type=float, help="a headless run fails after these (5 a Round)"
         )
@@ -62,8 +59,19 @@ class Command(BaseCommand):
         parser.add_argument("--training-steps", type=int, help="of a new demo project")
         parser.add_argument("--fresh", type=int, help="pictures of the exam after each Round")
 
-    def handle(self, *, headless: bool, port: int | None, **options: Any) -> None:
-        if options["rounds"] is not None and not headless:
+    def handle(
+        self,
+        *,
+        headless: bool,
+        port: int | None,
+        robots: int | None,
+        rounds: int | None,
+        **options: Any,
+    ) -> None:
+        port = _given(port, "PORT", os.environ.get("PORT"))
+        robots = _given(robots, "ROBOTS", os.environ.get("ROBOTS"))
+        rounds = _given(rounds, "ROUNDS", os.environ.get("ROUNDS"))
+        if rounds is not None and not headless:
             raise CommandError("ROUNDS counts the Rounds of a headless run: give HEADLESS=1 too")
         site = site_from_settings(
             bind="127.0.0.1", port=port or (_free_port() if headless else PORT)
@@ -80,8 +88,23 @@ class Command(BaseCommand):
             self.stdout.flush()
             connection.close()
 
-        extra = _headless(site, **options) if headless else _watched(site, **options)
+        if headless:
+            extra = _headless(site, robots=robots, rounds=rounds, **options)
+        else:
+            extra = _watched(site, robots=robots, **options)
         sys.exit(run_site(site, extra=extra, prepare=prepare, on_ready=on_ready))
+
+
+def _given(option: int | None, name: str, text: str | None) -> int | None:
+    """The option, else the variable of this name; None when neither is set.
+
+    Raises CommandError in one line, which argparse would bury under the usage of the command.
+    """
+    if option is not None or not text:
+        return option
+    if not text.isdecimal():
+        raise CommandError(f"{name}={text} is not a whole number")
+    return int(text)
 
 
 def _watched(site: Site, *, robots: int | None, pace: float | None, **_: Any) -> list[ProcessSpec]:
