@@ -66,14 +66,15 @@ def _measured(
         if not warm.cycles:
             raise RuntimeError(f"no cycle succeeded: {warm.errors[:3]}")
         size = round(statistics.mean(warm.sheet_bytes))
-        product, floor, without = Series(server.pid), Series(server.pid), Series(server.pid)
+        product, floor, in_two, without = (Series(server.pid) for _ in range(4))
         part = -(-options.grids // PARTS)
         for _ in range(PARTS):  # in turns: whatever else this machine does hits them alike
             product.add(lambda: visitors.run(labelling(SLUG), part))
             floor.add(lambda: floor_clients.run(bare(size, ROWS), part))
+            in_two.add(lambda: floor_clients.run(bare(size, ROWS, in_two=True), part))
             without.add(lambda: visitors.run(labelling(SLUG, with_tiles=False), part))
         rss = _largest_rss_mb(server.pid)
-    errors = product.times.errors + floor.times.errors + without.times.errors
+    errors = [e for series in (product, floor, in_two, without) for e in series.times.errors]
     yield {
         "grids_per_second": round(product.rate, 1),
         "judgements_per_second": round(TILES * product.rate, 1),
@@ -81,6 +82,8 @@ def _measured(
         "errors": len(errors),
         "floor_grids_per_second": round(floor.rate, 1),
         "ratio": round(product.rate / floor.rate, 3),
+        "floor_in_two_requests_per_second": round(in_two.rate, 1),
+        "ratio_in_two_requests": round(product.rate / in_two.rate, 3),
         "rss_mb": rss,
         "cycles_without_tiles_per_second": round(without.rate, 1),
         "web_cpu_ms_per_grid": round(product.cpu_ms, 2),

@@ -6,7 +6,7 @@ from labelhub.benchmarks import floor
 
 urlpatterns = [
     path("floor/read/<int:pk>/", floor.read),
-    path("floor/bytes/<int:pk>/", floor.some_bytes),
+    path("floor/bytes/", floor.some_bytes),
     path("floor/insert/", floor.insert),
     path("", include("labelhub.urls")),
 ]

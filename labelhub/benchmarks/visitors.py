@@ -154,14 +154,16 @@ def labelling(slug: str, *, with_tiles: bool = True) -> Cycle:
     return cycle
 
 
-def bare(size: int, rows: int) -> Cycle:
+def bare(size: int, rows: int, *, in_two: bool = False) -> Cycle:
     """One cycle of the floor: read a row, fetch ``size`` bytes, insert nine rows."""
 
     def cycle(connection: Connection, times: Times) -> None:
         started = time.perf_counter()
-        connection.get(f"/floor/read/{connection.dice.randint(1, rows)}/")
-        connection.get(f"/floor/bytes/{connection.dice.randint(1, rows)}/?size={size}")
-        connection.post("/floor/insert/", [])
+        row = connection.dice.randint(1, rows)
+        if not in_two:
+            connection.get(f"/floor/read/{row}/")
+        connection.get(f"/floor/bytes/?size={size}")
+        connection.post(f"/floor/insert/?read={row}" if in_two else "/floor/insert/", [])
         times.cycles.append(time.perf_counter() - started)
 
     return cycle
