@@ -4,6 +4,7 @@ Doing it here is always safe: the lease in the row lets one process train, and a
 twice at no harm.
 """
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,10 +17,13 @@ from django.db import connection
 
 from labelhub.projects.models import LabelClass
 from labelhub.rounds.models import ModelVersion, RankingShard, Round
+from labelhub.rounds.services import end_hopeless_rankings
+from labelhub.rounds.shards import MOST_TRIES
 from labelhub.supervision.broker import answers_ping
 from workers.ranking import rank_shard
 from workers.training import train_round
 
+logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 Show = Callable[[Round], None]
 
@@ -87,10 +91,20 @@ def ranked_by_workers(
 
 
 def rank_here(*, version: ModelVersion, clock: Clock) -> int:
-    """Rank what is left of a version's shards in this process; gives the number of images."""
-    waiting = RankingShard.objects.filter(model_version=version, finished_at=None)
-    shards = list(waiting.order_by("number").values_list("pk", flat=True))
-    return sum(rank_shard(shard_id=shard, clock=clock) for shard in shards)
+    """Rank what is left of a version's shards in this process; gives the number of images.
+
+    A shard that fails is tried again as often as any; then its Round is ended.
+    """
+    images = 0
+    for _ in range(MOST_TRIES):
+        waiting = RankingShard.objects.filter(model_version=version, finished_at=None)
+        for shard in waiting.order_by("number").values_list("pk", flat=True):
+            try:
+                images += rank_shard(shard_id=shard, clock=clock)
+            except Exception:
+                logger.exception("shard %s of %s failed", shard, version)
+    end_hopeless_rankings(now=clock())
+    return images
 
 
 @contextmanager

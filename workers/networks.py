@@ -53,8 +53,12 @@ def publish_file(*, project: Project, path: Path, sha256: str) -> None:
 
 
 def load_network(*, project: Project, sha256: str) -> nn.Module:
-    """A published network; its file must match its hash. Raises checkpoint.BadCheckpoint."""
-    return _load(model_folder(project) / f"{sha256}.safetensors", sha256)
+    """A published network; its file must be there and match its hash. Raises BadCheckpoint."""
+    path = model_folder(project) / f"{sha256}.safetensors"
+    try:
+        return _load(path, sha256)
+    except FileNotFoundError as error:
+        raise checkpoint.BadCheckpoint(f"{path}: there is no such file") from error
 
 
 @lru_cache(maxsize=8)

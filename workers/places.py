@@ -8,9 +8,9 @@ from labelhub.projects.models import Project
 from labelhub.rounds.models import Round
 
 
-def shard_folder(project: Project) -> Path:
-    """Memory-mapped pictures at the size that the project's network sees."""
-    name = f"{project.image_size}x{project.channels}"
+def shard_folder(project: Project, image_size: int, channels: int) -> Path:
+    """Memory-mapped pictures of a project at the size that a network sees."""
+    name = f"{image_size}x{channels}"
     return _made(Path(settings.DATA_DIR) / "shards" / str(project.pk) / name)
 
 

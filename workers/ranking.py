@@ -7,23 +7,26 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 from django.db import transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
+from classifier.checkpoint import BadCheckpoint
 from classifier.dataset import ShardStore
 from classifier.predict import logits, probabilities
 from classifier.uncertainty import entropy
 from labelhub.projects.models import Image, Project
 from labelhub.rounds.models import ModelVersion, Prediction, RankingShard
 from labelhub.rounds.queueing import requeue
-from labelhub.rounds.services import finish_shard
+from labelhub.rounds.shards import finish_shard, give_back_shard, keep_shard, take_shard
 from labelhub.votes.consensus import Basis
 from labelhub.votes.parameters import first_parameters
 from labelhub.votes.services import refresh_consensus
-from workers.datasets import fill_shards
+from workers.datasets import shards_for
+from workers.lease import LeaseKeeper
 from workers.networks import load_network
 
 logger = logging.getLogger(__name__)
@@ -51,30 +54,41 @@ def shard_spans(*, project: Project) -> list[tuple[int, int]]:
 
 
 def rank_shard(*, shard_id: int, clock: Callable[[], datetime]) -> int:
-    """Rank one shard; gives the number of images, 0 when there is nothing left to do."""
-    shard = (
-        RankingShard.objects.select_related("model_version__project")
-        .filter(pk=shard_id, finished_at=None)
-        .first()
-    )
+    """Rank one shard; gives the number of images, 0 when there is nothing to do.
+
+    What ends it is noted in the row and raised; others may try again.
+    """
+    shard = take_shard(shard_id=shard_id, now=clock())
     if shard is None:
         return 0
+    try:
+        with LeaseKeeper(partial(keep_shard, shard=shard), clock):
+            ranked = _rank(shard, clock)
+    except Exception as error:
+        trouble = str(error) if isinstance(error, BadCheckpoint) else repr(error)
+        give_back_shard(shard=shard, trouble=trouble)
+        raise
+    finish_shard(shard=shard, now=clock())
+    logger.info("%s of %s: %s images ranked", shard, shard.model_version.project.slug, ranked)
+    return ranked
+
+
+def _rank(shard: RankingShard, clock: Callable[[], datetime]) -> int:
+    """Rank the images that the shard spans."""
     version = shard.model_version
     span = _active(version.project).filter(pk__range=(shard.first_image, shard.last_image))
     images = np.array(list(span.order_by("pk").values_list("pk", flat=True)), dtype=np.int64)
-    ranked = 0
-    for part in _parts(images, SHARD_IMAGES):
-        ranked += rank_images(version=version, images=part, clock=clock)
-    finish_shard(shard=shard, now=clock())
-    logger.info("%s of %s: %s images ranked", shard, version.project.slug, ranked)
-    return ranked
+    return sum(
+        rank_images(version=version, images=part, clock=clock)
+        for part in _parts(images, SHARD_IMAGES)
+    )
 
 
 def rank_images(
     *, version: ModelVersion, images: NDArray[np.int64], clock: Callable[[], datetime]
 ) -> int:
     """Predict images (n,), write the Predictions, and bring consensus and queues up to date."""
-    store = fill_shards(project=version.project)
+    store = shards_for(version=version, images=images)
     kept = images[np.isin(images, store.ids)]
     if not len(kept):
         return 0
@@ -103,7 +117,8 @@ def _believe(version: ModelVersion, basis: Basis, now: datetime) -> None:
 def predict(*, version: ModelVersion, store: ShardStore, images: NDArray[np.int64]) -> Ranked:
     """The served network's softmax, and a prior from networks that did not train on the image:
     its own fold's for images that may be trained on, the average of all for the holdout."""
-    rows = Image.objects.filter(pk__range=(int(images.min()), int(images.max())))
+    span = (int(images.min()), int(images.max()))
+    rows = Image.objects.filter(project=version.project, pk__range=span)
     known = {pk: (fold, held) for pk, fold, held in rows.values_list("pk", "fold", "holdout")}
     folds = np.array([known[int(image)][0] for image in images])
     holdout = np.array([known[int(image)][1] for image in images])

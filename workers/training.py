@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 from django.db import InterfaceError, OperationalError
@@ -51,6 +52,7 @@ class Work:
 
     row: Round
     model: AnnotatorModel
+    claim: services.Claim
     lease: LeaseKeeper
     clock: Clock
     seconds: dict[str, float] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class Work:
     @contextmanager
     def stage(self, state: Round.State, name: str, **fields: object) -> Iterator[None]:
         """Enter a stage of the Round and time it."""
-        services.enter_stage(claim=self.lease.claim, state=state, now=self.clock(), **fields)
+        services.enter_stage(claim=self.claim, state=state, now=self.clock(), **fields)
         started = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - started, 2)
@@ -91,8 +93,9 @@ def train_round(*, round_id: int, worker: str, clock: Clock) -> bool:
 def _run_or_fail(row: Round, claim: services.Claim, clock: Clock) -> None:
     """Run the stages; a Round that cannot go on is closed with the reason. Raises LeaseLost."""
     try:
-        with LeaseKeeper(claim, clock) as lease:
-            run(Work(row, first_parameters(project=row.project, now=clock()), lease, clock))
+        with LeaseKeeper(partial(services.keep_lease, claim=claim), clock) as lease:
+            model = first_parameters(project=row.project, now=clock())
+            run(Work(row, model, claim, lease, clock))
     except services.LeaseLost:
         raise
     except (OperationalError, InterfaceError):
@@ -136,7 +139,7 @@ def _snapshot(work: Work) -> Snapshot:
     snapshot = take_snapshot(project=work.row.project, model=work.model)
     sha256 = snapshot.save(path)
     services.enter_stage(
-        claim=work.lease.claim,
+        claim=work.claim,
         state=Round.State.SNAPSHOT,
         now=work.clock(),
         snapshot_sha256=sha256,
@@ -190,7 +193,7 @@ def _reporter(work: Work, number: int) -> Callable[[Progress], None]:
         pace = (time.perf_counter() - started) / progress.step
         left = pace * (progress.steps - progress.step + (FOLDS - number) * progress.steps)
         services.report_progress(
-            claim=work.lease.claim,
+            claim=work.claim,
             progress={
                 "stage": f"training network {number + 1} of {FOLDS + 1}",
                 "fraction": round(done, 3),
@@ -249,7 +252,7 @@ def _publish(
         evaluate(comparison.new, comparison.labels).to_dict() if len(comparison.labels) else {}
     )
     services.publish_model_version(
-        claim=work.lease.claim,
+        claim=work.claim,
         version=services.NewModelVersion(
             recipe=work.row.project.recipe,
             config=networks.served.config.to_dict(),

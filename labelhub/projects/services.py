@@ -127,6 +127,12 @@ def resume_project(*, project: Project) -> None:
     Project.objects.filter(pk=project.pk).update(status=Project.Status.ACTIVE)
 
 
+def take_turn(*, project: Project) -> None:
+    """Make writers of a project's images and versions wait for each other, until the transaction
+    ends; votes do not wait."""
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+
+
 def fold_of(sha256: str) -> int:
     """The fold of a picture, for life: its content hash mod k."""
     return int(sha256[-8:], 16) % FOLDS

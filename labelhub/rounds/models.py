@@ -55,6 +55,9 @@ class Round(models.Model):
     progress = models.JSONField(default=dict, help_text="{stage, fraction, loss, seconds_left}")
 
     last_vote = models.BigIntegerField(default=0, help_text="Highest vote id in the snapshot.")
+    last_image = models.BigIntegerField(
+        default=0, help_text="Highest image id in the snapshot: what came later was not learned."
+    )
     snapshot_sha256 = models.CharField(max_length=64, blank=True)
     snapshot = models.JSONField(default=dict, help_text="Counts of the label snapshot.")
     seconds = models.JSONField(default=dict, help_text="By stage.")
@@ -101,6 +104,14 @@ class ModelVersion(models.Model):
     )
     serving = models.BooleanField(default=False)
     promoted_at = models.DateTimeField(null=True, blank=True)
+    before = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The version that served when this one was promoted: where a rollback goes.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -131,6 +142,9 @@ class RankingShard(models.Model):
     first_image = models.BigIntegerField()
     last_image = models.BigIntegerField(help_text="Included.")
     hinted_at = models.DateTimeField(null=True, blank=True, help_text="When a message was sent.")
+    leased_until = models.DateTimeField(null=True, blank=True, help_text="A worker is at it.")
+    tries = models.PositiveSmallIntegerField(default=0, help_text="How often a worker took it.")
+    trouble = models.TextField(blank=True, help_text="What ended the last try.")
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

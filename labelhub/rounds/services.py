@@ -9,21 +9,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from labelhub.projects.models import Project
+from labelhub.projects.services import take_turn
 from labelhub.rounds import dispatch
-from labelhub.rounds.models import ModelVersion, RankingShard, Round
+from labelhub.rounds.models import ModelVersion, Round
 from labelhub.rounds.selectors import (
     latest_round,
     round_is_due,
+    serving_version,
     trainable_images,
     version_before,
 )
+from labelhub.rounds.shards import hopeless_shard, start_ranking
 from labelhub.votes.aggregation import Floats
 from labelhub.votes.parameters import new_parameters
 
 LEASE = timedelta(seconds=30)
+MOST_CLAIMS = 5  # of one Round, after which no worker is risked for it any more
 FEWEST_LABELS = 10  # images with Gold or votes, outside the holdout
 
 
@@ -109,14 +113,34 @@ def open_due_rounds(*, now: datetime) -> list[Round]:
 
 def claim_round(*, round_id: int, worker: str, now: datetime) -> Claim | None:
     """Take hold of an open Round whose lease is free or over; None when there is nothing to do."""
+    give_up_rounds(now=now)
     with transaction.atomic():
-        free = Q(lease_until=None) | Q(lease_until__lte=now)
-        training = Round.objects.filter(free, pk=round_id).exclude(
-            state__in=[*Round.CLOSED, Round.State.RANKING]
-        )
-        if not training.update(fence=F("fence") + 1, worker=worker, lease_until=now + LEASE):
+        claimed = _unheld(now).filter(pk=round_id)
+        if not claimed.update(fence=F("fence") + 1, worker=worker, lease_until=now + LEASE):
             return None
         return Claim(round_id, Round.objects.values_list("fence", flat=True).get(pk=round_id))
+
+
+def give_up_rounds(*, now: datetime) -> int:
+    """Close the Rounds that too many workers have taken and not come back from. Gives how many."""
+    ended = 0
+    for row in _unheld(now).filter(fence__gte=MOST_CLAIMS):
+        reason = (
+            f"{row.fence} workers took it and none came to its end, the last one was "
+            f"{row.get_state_display()}; the workers' log says more"
+        )
+        ended += (
+            _unheld(now)
+            .filter(pk=row.pk, fence=row.fence)
+            .update(state=Round.State.FAILED, reason=reason, finished_at=now, lease_until=None)
+        )
+    return ended
+
+
+def _unheld(now: datetime) -> QuerySet[Round]:
+    """Rounds with training to do that no worker holds."""
+    free = Q(lease_until=None) | Q(lease_until__lte=now)
+    return Round.objects.filter(free).exclude(state__in=[*Round.CLOSED, Round.State.RANKING])
 
 
 def keep_lease(*, claim: Claim, now: datetime) -> None:
@@ -164,49 +188,41 @@ def publish_model_version(
     without its shards, or two that serve. Raises LeaseLost.
     """
     with transaction.atomic():
-        _write(claim, **_verdict_fields(promote, now), reason=reason, seconds=seconds)
+        verdict = _promoted(shards, now) if promote else _refused(now)
+        _write(claim, **verdict, reason=reason, seconds=seconds)
         training = Round.objects.select_related("project").get(pk=claim.round_id)
-        if promote:
-            ModelVersion.objects.filter(project=training.project, serving=True).update(
-                serving=False
-            )
-            new_parameters(
-                project=training.project,
-                select_rates=version.select_rates,
-                choice_rates=version.choice_rates,
-                now=now,
-            )
-        published = ModelVersion.objects.create(
+        if not promote:
+            return _insert(training, version, now=now)
+        take_turn(project=training.project)
+        before = serving_version(project=training.project)
+        ModelVersion.objects.filter(project=training.project, serving=True).update(serving=False)
+        new_parameters(
             project=training.project,
-            number=training.number,
-            round=training,
-            recipe=version.recipe,
-            config=version.config,
-            label_classes=list(version.label_classes),
-            sha256=version.sha256,
-            fold_sha256=list(version.fold_sha256),
-            temperature=version.temperature,
-            metrics=version.metrics,
-            provisional=version.provisional,
-            serving=promote,
-            promoted_at=now if promote else None,
-            created_at=now,
+            select_rates=version.select_rates,
+            choice_rates=version.choice_rates,
+            now=now,
         )
-        if promote:
-            start_ranking(model_version=published, shards=shards, now=now)
+        published = _insert(
+            training, version, now=now, serving=True, promoted_at=now, before=before
+        )
+        start_ranking(model_version=published, shards=shards, now=now)
     return published
 
 
-def _verdict_fields(promote: bool, now: datetime) -> dict[str, object]:  # noqa: FBT001
-    """What becomes of the Round's row: on to the ranking, or closed."""
-    if promote:
-        stage = {"stage": Round.State.RANKING.label, "fraction": 0.0}
-        return {
-            "state": Round.State.RANKING,
-            "outcome": Round.Outcome.PROMOTED,
-            "progress": stage,
-            "lease_until": None,
-        }
+def _promoted(shards: Sequence[tuple[int, int]], now: datetime) -> dict[str, object]:
+    """What becomes of the Round's row: on to the ranking, if there is anything to rank."""
+    state = Round.State.RANKING if shards else Round.State.DONE
+    return {
+        "state": state,
+        "outcome": Round.Outcome.PROMOTED,
+        "progress": {"stage": state.label, "fraction": 0.0 if shards else 1.0},
+        "finished_at": None if shards else now,
+        "lease_until": None,
+    }
+
+
+def _refused(now: datetime) -> dict[str, object]:
+    """What becomes of the Round's row: it is closed."""
     return {
         "state": Round.State.DONE,
         "outcome": Round.Outcome.REFUSED,
@@ -215,60 +231,46 @@ def _verdict_fields(promote: bool, now: datetime) -> dict[str, object]:  # noqa:
     }
 
 
-def start_ranking(
-    *, model_version: ModelVersion, shards: Sequence[tuple[int, int]], now: datetime
-) -> None:
-    """Write the shards of a ranking and send them after the commit. Earlier ones are forgotten."""
-    with transaction.atomic():
-        model_version.ranking_shards.all().delete()
-        rows = RankingShard.objects.bulk_create(
-            RankingShard(
-                model_version=model_version,
-                number=number,
-                first_image=first,
-                last_image=last,
-                hinted_at=now,
-            )
-            for number, (first, last) in enumerate(shards)
-        )
-        for row in rows:
-            dispatch.after_commit(dispatch.RANK_SHARD, shard_id=row.pk)
-
-
-def finish_shard(*, shard: RankingShard, now: datetime) -> None:
-    """Note a shard as ranked; the last one closes the Round."""
-    with transaction.atomic():
-        # Two last shards at once would each see the other unfinished: one after the other.
-        ModelVersion.objects.select_for_update().get(pk=shard.model_version_id)
-        RankingShard.objects.filter(pk=shard.pk, finished_at=None).update(finished_at=now)
-        shards = RankingShard.objects.filter(model_version_id=shard.model_version_id)
-        total, left = shards.count(), shards.filter(finished_at=None).count()
-        ranking = Round.objects.filter(
-            model_version=shard.model_version_id, state=Round.State.RANKING
-        )
-        if left:
-            stage = {"stage": Round.State.RANKING.label, "fraction": round(1 - left / total, 3)}
-            ranking.update(progress=stage)
-            return
-        for row in ranking:
-            took = (now - row.model_version.created_at).total_seconds()
-            ranking.update(
-                state=Round.State.DONE,
-                finished_at=now,
-                progress={"stage": Round.State.DONE.label, "fraction": 1.0},
-                seconds={**row.seconds, "rank": round(took, 2)},
-            )
+def _insert(
+    training: Round,
+    version: NewModelVersion,
+    *,
+    now: datetime,
+    serving: bool = False,
+    promoted_at: datetime | None = None,
+    before: ModelVersion | None = None,
+) -> ModelVersion:
+    """The row of a version, under the number of its Round."""
+    return ModelVersion.objects.create(
+        project=training.project,
+        number=training.number,
+        round=training,
+        recipe=version.recipe,
+        config=version.config,
+        label_classes=list(version.label_classes),
+        sha256=version.sha256,
+        fold_sha256=list(version.fold_sha256),
+        temperature=version.temperature,
+        metrics=version.metrics,
+        provisional=version.provisional,
+        serving=serving,
+        promoted_at=promoted_at,
+        before=before,
+        created_at=now,
+    )
 
 
 def roll_back(
     *, project: Project, to_number: int | None, now: datetime
 ) -> tuple[ModelVersion, ModelVersion]:
-    """Serve an earlier promoted version again: the one named, or the latest before the one serving.
+    """Serve an earlier promoted version again: the one named, or what served before this one.
 
-    Gives (from, to). Raises LookupError where there is none.
+    A Round that still ranks with the version that goes is closed. Gives (from, to). Raises
+    LookupError where there is none.
     """
     with transaction.atomic():
-        serving = ModelVersion.objects.filter(project=project, serving=True).first()
+        take_turn(project=project)
+        serving = serving_version(project=project)
         if serving is None:
             raise LookupError(f"{project.name} has no model version in service")
         if to_number is None:
@@ -280,8 +282,46 @@ def roll_back(
         if target is None or target == serving:
             wanted = "an earlier promoted version" if to_number is None else f"version {to_number}"
             raise LookupError(f"{project.name} cannot go back to {wanted}")
-        ModelVersion.objects.filter(pk=serving.pk).update(serving=False)
+        for row in Round.objects.filter(model_version=serving, state=Round.State.RANKING):
+            reason = f"{row.reason}; rolled back before it had ranked every picture"
+            Round.objects.filter(pk=row.pk).update(
+                state=Round.State.DONE, reason=reason, finished_at=now
+            )
+        _serve_instead(serving=serving, target=target, now=now)
+    return serving, target
+
+
+def end_hopeless_rankings(*, now: datetime) -> list[Round]:
+    """Close the Rounds whose version cannot rank the images; what served before serves again."""
+    ended = []
+    for version in ModelVersion.objects.filter(round__state=Round.State.RANKING):
+        shard = hopeless_shard(model_version=version, now=now)
+        if shard is not None:
+            ended += _withdraw(version, shard.trouble or "its workers were lost", now)
+    return ended
+
+
+@transaction.atomic
+def _withdraw(version: ModelVersion, trouble: str, now: datetime) -> list[Round]:
+    """Take a version that cannot rank out of service for good; gives its Round, unless closed."""
+    take_turn(project=version.project)
+    before = version_before(serving=version)
+    ranking = Round.objects.filter(pk=version.round_id, state=Round.State.RANKING)
+    reason = (
+        f"{version} could not rank the pictures and was withdrawn: {trouble}; "
+        f"{before or 'no version'} serves now"
+    )
+    if not ranking.update(state=Round.State.FAILED, outcome="", reason=reason, finished_at=now):
+        return []
+    _serve_instead(serving=version, target=before, now=now)
+    ModelVersion.objects.filter(pk=version.pk).update(promoted_at=None)
+    return [version.round]
+
+
+def _serve_instead(*, serving: ModelVersion, target: ModelVersion | None, now: datetime) -> None:
+    """Let another version serve, or none, and rank the images by it anew."""
+    ModelVersion.objects.filter(pk=serving.pk).update(serving=False)
+    if target is not None:
         ModelVersion.objects.filter(pk=target.pk).update(serving=True, promoted_at=now)
         spans = serving.ranking_shards.order_by("number").values_list("first_image", "last_image")
         start_ranking(model_version=target, shards=list(spans), now=now)
-    return serving, target

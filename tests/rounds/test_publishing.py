@@ -1,5 +1,7 @@
 """Promotion, refusal and rollback of model versions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -10,12 +12,19 @@ from labelhub.rounds.services import (
     LeaseLost,
     NewModelVersion,
     claim_round,
-    finish_shard,
+    end_hopeless_rankings,
     open_round,
     publish_model_version,
     roll_back,
 )
-from labelhub.rounds.sweeping import HINT_EVERY, sweep_shards
+from labelhub.rounds.shards import (
+    MOST_TRIES,
+    SHARD_LEASE,
+    finish_shard,
+    give_back_shard,
+    take_shard,
+)
+from labelhub.rounds.sweeping import HINT_EVERY, SHARDS_AT_ONCE, sweep_shards
 from labelhub.votes.parameters import latest_model
 from tests.factories import NOON, shapes_project
 
@@ -31,7 +40,13 @@ def claimed(project: Project) -> Claim:
     return claim
 
 
-def publish(project: Project, *, promote: bool = True, claim: Claim | None = None) -> ModelVersion:
+def publish(
+    project: Project,
+    *,
+    promote: bool = True,
+    claim: Claim | None = None,
+    shards: Sequence[tuple[int, int]] = ((1, 30), (31, 60)),
+) -> ModelVersion:
     version = NewModelVersion(
         recipe="seed",
         config={},
@@ -50,7 +65,7 @@ def publish(project: Project, *, promote: bool = True, claim: Claim | None = Non
         promote=promote,
         reason="right on 90 %",
         seconds={"train": 1.0},
-        shards=[(1, 30), (31, 60)],
+        shards=shards,
         now=NOON,
     )
 
@@ -139,8 +154,97 @@ def test_rollback_to_nothing_or_to_a_refused_version_is_an_error() -> None:
         roll_back(project=project, to_number=2, now=NOON)
 
 
+def test_a_rollback_in_mid_ranking_closes_the_round() -> None:
+    project = shapes_project()
+    first = publish(project)
+    finish_ranking(first)
+    second = publish(project)
+    roll_back(project=project, to_number=None, now=NOON)
+    ended = Round.objects.get(pk=second.round_id)
+    assert (ended.state, ended.outcome, ended.finished_at) == ("done", "promoted", NOON)
+    assert "rolled back before it had ranked every picture" in ended.reason
+
+
+def test_a_promotion_without_any_picture_to_rank_ends_its_round_at_once() -> None:
+    version = publish(shapes_project(), shards=[])
+    ended = Round.objects.get(pk=version.round_id)
+    assert (ended.state, ended.outcome, ended.finished_at) == ("done", "promoted", NOON)
+
+
+def fail_at(version: ModelVersion, *, trouble: str, tries: int = MOST_TRIES) -> None:
+    """Workers that take the first shard and give it back."""
+    shard = version.ranking_shards.order_by("number").first()
+    for _ in range(tries):
+        taken = take_shard(shard_id=shard.pk, now=NOON)
+        assert taken is not None
+        give_back_shard(shard=taken, trouble=trouble)
+    assert tries < MOST_TRIES or take_shard(shard_id=shard.pk, now=NOON) is None
+
+
+def test_a_version_that_cannot_rank_is_withdrawn_and_says_why() -> None:
+    project = shapes_project()
+    good = publish(project)
+    finish_ranking(good)
+    broken = publish(project)
+    fail_at(broken, trouble="its file is gone", tries=MOST_TRIES - 1)
+    assert end_hopeless_rankings(now=NOON) == []
+    fail_at(broken, trouble="its file is gone", tries=1)
+    sweep_shards(now=NOON)
+    ended = Round.objects.get(pk=broken.round_id)
+    assert (ended.state, ended.outcome, ended.finished_at) == ("failed", "", NOON)
+    assert ended.reason == (
+        "version 2 could not rank the pictures and was withdrawn: its file is gone; "
+        "version 1 serves now"
+    )
+    assert ModelVersion.objects.get(serving=True) == good
+    assert good.ranking_shards.filter(finished_at=None).count() == 2
+    with pytest.raises(LookupError, match="version 2"):
+        roll_back(project=project, to_number=2, now=NOON)
+
+
+def test_a_first_version_whose_workers_are_all_lost_leaves_none_in_service() -> None:
+    version = publish(shapes_project())
+    shard = version.ranking_shards.first()
+    for number in range(MOST_TRIES):
+        assert take_shard(shard_id=shard.pk, now=NOON + number * SHARD_LEASE)
+    assert end_hopeless_rankings(now=NOON) == [], "the last worker may still come to its end"
+    assert end_hopeless_rankings(now=NOON + MOST_TRIES * SHARD_LEASE) == [version.round]
+    assert "its workers were lost; no version serves now" in Round.objects.get().reason
+    assert not ModelVersion.objects.filter(serving=True).exists()
+
+
+def test_one_worker_ranks_a_shard_at_a_time() -> None:
+    shard = publish(shapes_project()).ranking_shards.first()
+    assert take_shard(shard_id=shard.pk, now=NOON) == shard
+    assert take_shard(shard_id=shard.pk, now=NOON + SHARD_LEASE / 2) is None
+    assert take_shard(shard_id=shard.pk, now=NOON + SHARD_LEASE) == shard
+
+
+def test_the_shards_of_a_version_that_was_replaced_are_left() -> None:
+    project = shapes_project()
+    finish_ranking(publish(project))
+    replaced = publish(project)
+    roll_back(project=project, to_number=None, now=NOON)
+    assert take_shard(shard_id=replaced.ranking_shards.first().pk, now=NOON) is None
+
+
 def test_the_sweeper_sends_unfinished_shards_again() -> None:
     version = publish(shapes_project())
     finish_shard(shard=version.ranking_shards.first(), now=NOON)
     assert sweep_shards(now=NOON) == 0
     assert sweep_shards(now=NOON + HINT_EVERY) == 1
+
+
+def test_the_sweeper_sends_nothing_while_a_worker_is_at_the_ranking() -> None:
+    version = publish(shapes_project())
+    take_shard(shard_id=version.ranking_shards.first().pk, now=NOON + HINT_EVERY)
+    assert sweep_shards(now=NOON + HINT_EVERY) == 0
+    assert sweep_shards(now=NOON + HINT_EVERY + SHARD_LEASE) == 2
+
+
+def test_the_sweeper_sends_a_bounded_number_of_shards_longest_ago_first() -> None:
+    shards = [(number, number) for number in range(SHARDS_AT_ONCE + 8)]
+    version = publish(shapes_project(), shards=shards)
+    assert sweep_shards(now=NOON + HINT_EVERY) == SHARDS_AT_ONCE
+    assert version.ranking_shards.filter(hinted_at=NOON).count() == 8
+    assert sweep_shards(now=NOON + HINT_EVERY) == 8

@@ -11,6 +11,7 @@ from labelhub.rounds.models import RankingShard, Round
 from labelhub.rounds.selectors import images_with_news
 from labelhub.rounds.services import (
     LEASE,
+    MOST_CLAIMS,
     LeaseLost,
     RoundIsOpen,
     TooFewLabels,
@@ -180,6 +181,27 @@ def test_the_sweeper_leaves_a_held_round_alone_and_finds_an_abandoned_one() -> N
     claim_round(round_id=training.pk, worker="one", now=NOON + HINT_EVERY)
     assert sweep_rounds(now=NOON + HINT_EVERY) == 0
     assert sweep_rounds(now=NOON + HINT_EVERY + LEASE) == 1
+
+
+def test_a_round_that_kills_every_worker_is_closed_with_a_reason_in_words() -> None:
+    training = begin(shapes_project())
+    now = NOON
+    for number in range(MOST_CLAIMS):
+        claim = claim_round(round_id=training.pk, worker=f"number {number}", now=now)
+        assert claim is not None
+        enter_stage(claim=claim, state=Round.State.TRAINING, now=now)
+        now += LEASE
+    sweep_rounds(now=now - LEASE / 2)
+    training.refresh_from_db()
+    assert training.is_open, "the last worker may still come to its end"
+    assert claim_round(round_id=training.pk, worker="one more", now=now) is None
+    training.refresh_from_db()
+    assert (training.state, training.finished_at) == (Round.State.FAILED, now)
+    assert training.reason == (
+        "5 workers took it and none came to its end, the last one was training; "
+        "the workers' log says more"
+    )
+    assert sweep_rounds(now=now + HINT_EVERY) == 0
 
 
 def test_a_broker_that_is_down_does_not_stop_a_round_from_opening(
