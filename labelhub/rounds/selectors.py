@@ -20,7 +20,13 @@ def serving_version(*, project: Project) -> ModelVersion | None:
 
 
 def version_before(*, serving: ModelVersion) -> ModelVersion | None:
-    """The latest promoted version before the one serving: where a rollback goes."""
+    """The version that served when this one was promoted: where a rollback goes.
+
+    Numbers do not tell: after a rollback and a new promotion the number before is the bad one.
+    Rows from before that was noted go back by number.
+    """
+    if serving.before is not None:
+        return serving.before
     earlier = ModelVersion.objects.filter(
         project_id=serving.project_id, promoted_at__isnull=False, number__lt=serving.number
     )

@@ -154,6 +154,19 @@ def test_rollback_to_nothing_or_to_a_refused_version_is_an_error() -> None:
         roll_back(project=project, to_number=2, now=NOON)
 
 
+def test_after_a_rollback_and_a_new_promotion_the_bad_version_is_not_gone_back_to() -> None:
+    project = shapes_project()
+    good, bad = publish(project), None
+    finish_ranking(good)
+    bad = publish(project)
+    finish_ranking(bad)
+    assert roll_back(project=project, to_number=None, now=NOON) == (bad, good)
+    with pytest.raises(LookupError, match="an earlier promoted version"):
+        roll_back(project=project, to_number=None, now=NOON)
+    bad_again = publish(project)
+    assert roll_back(project=project, to_number=None, now=NOON) == (bad_again, good)
+
+
 def test_a_rollback_in_mid_ranking_closes_the_round() -> None:
     project = shapes_project()
     first = publish(project)
