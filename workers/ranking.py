@@ -109,7 +109,9 @@ def _believe(version: ModelVersion, basis: Basis, now: datetime) -> None:
     A version that was replaced while its ranking ran is not heard any more.
     """
     with transaction.atomic():
-        if ModelVersion.objects.filter(pk=version.pk, serving=True).exists():
+        # Locked: a promotion or a rollback comes wholly before these rows or wholly after.
+        serving = ModelVersion.objects.select_for_update(no_key=True).filter(serving=True)
+        if serving.filter(pk=version.pk).first() is not None:
             batch = refresh_consensus(images=list(basis.priors), now=now, basis=basis)
             requeue(project=version.project, batch=batch, release=False)
 
