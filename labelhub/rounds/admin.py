@@ -28,7 +28,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(RankingShard)
 class RankingShardAdmin(ReadOnlyAdmin):
-    list_display = ("model_version", "number", "hinted_at", "finished_at")
+    list_display = ("model_version", "number", "tries", "trouble", "hinted_at", "finished_at")
     list_select_related = ("model_version",)
 
 
