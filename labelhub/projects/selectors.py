@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from django.db.models import QuerySet
 
-from labelhub.projects.models import Example, LabelClass, Project
+from labelhub.projects.models import Example, Image, LabelClass, Project
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def catalogue(project: Project) -> Catalogue:
 def _catalogue(project_id: int, _created_at: datetime, _version: int) -> Catalogue:
     examples: dict[int, list[int]] = {}
     for label_class_id, image_id in Example.objects.filter(
-        label_class__project_id=project_id
+        label_class__project_id=project_id, image__status=Image.Status.ACTIVE
     ).values_list("label_class_id", "image_id"):
         examples.setdefault(label_class_id, []).append(image_id)
     rows = LabelClass.objects.filter(project_id=project_id).order_by("position")
@@ -81,9 +81,13 @@ def projects_with_progress() -> QuerySet[Project]:
 
 
 def example_picture(*, project_slug: str, image_id: int) -> str | None:
-    """Content hash of an example's picture; None for an image that is no example."""
+    """Content hash of an example's picture; None for an image that is no example, or excluded."""
     return (
-        Example.objects.filter(image_id=image_id, label_class__project__slug=project_slug)
+        Example.objects.filter(
+            image_id=image_id,
+            label_class__project__slug=project_slug,
+            image__status=Image.Status.ACTIVE,
+        )
         .values_list("image__sha256", flat=True)
         .first()
     )

@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 from labelhub.projects.models import Gold, Image, LabelClass, Project
 from labelhub.projects.rows import update_rows
 from labelhub.projects.selectors import catalogue
-from labelhub.projects.services import add_examples, record_gold, set_aside_holdout
+from labelhub.projects.services import (
+    add_examples,
+    record_gold,
+    set_aside_holdout,
+    touch_catalogue,
+)
 from labelhub.rounds.models import LONG_AGO, Candidate, Round
 from labelhub.votes import aggregation
 from labelhub.votes.consensus import ConsensusBatch
@@ -47,11 +52,16 @@ def open_for_labelling(
     with transaction.atomic():
         record_gold(gold=gold, source=Gold.Source.IMPORT, created_by_id=None, now=now)
         batch = start_consensus(project=project, images=[image.pk for image in images], now=now)
-        shuffles = {image.pk: _shuffle_of(image.sha256) for image in images}
-        Candidate.objects.bulk_create(
-            Candidate(project=project, shuffle=shuffles[place.image_id], **place._asdict())
-            for place in _places(project, batch)
-        )
+        _enter(project, images, batch)
+
+
+def _enter(project: Project, images: Sequence[Image], batch: ConsensusBatch) -> None:
+    """Give images without a place in the queues the one that their Consensus says."""
+    shuffles = {image.pk: _shuffle_of(image.sha256) for image in images}
+    Candidate.objects.bulk_create(
+        Candidate(project=project, shuffle=shuffles[place.image_id], **place._asdict())
+        for place in _places(project, batch)
+    )
 
 
 def requeue(*, project: Project, batch: ConsensusBatch, release: bool) -> None:
@@ -93,6 +103,54 @@ def mark_gold(
                 entropy=0.0,
                 leased_until=LONG_AGO,  # a grid in flight holds it no more: Gold is shared
             )
+
+
+def withdraw(*, images: Sequence[int]) -> None:
+    """Ask about images no more, until they are queued anew. Grids in flight may be answered."""
+    Candidate.objects.filter(image_id__in=images).delete()
+
+
+def queue_anew(*, project: Project, images: Sequence[int], now: datetime) -> None:
+    """Give images that left the queues the place that their votes and Gold say now.
+
+    Those that have a place keep it; excluded images and examples get none.
+    """
+    with transaction.atomic():
+        # Locked, and in two steps: of two requests at once, the second sees what the first did.
+        locked = Image.objects.select_for_update(no_key=True).filter(pk__in=images).order_by("pk")
+        ids = list(locked.values_list("pk", flat=True))
+        waiting = list(
+            Image.objects.filter(
+                pk__in=ids,
+                status=Image.Status.ACTIVE,
+                example__isnull=True,
+                candidate__isnull=True,
+                consensus__isnull=False,
+            )
+        )
+        if waiting:
+            batch = refresh_consensus(images=[image.pk for image in waiting], now=now)
+            _enter(project, waiting, batch)
+
+
+def exclude_image(*, image: Image) -> None:
+    """Ask about an image no more, and count it nowhere: not in progress, training or ranking.
+
+    Its votes and its Gold stay as they are, for the day it is included again.
+    """
+    with transaction.atomic():
+        Image.objects.filter(pk=image.pk).update(status=Image.Status.EXCLUDED)
+        withdraw(images=[image.pk])
+        touch_catalogue(project_id=image.project_id)  # it may be an example
+
+
+def include_image(*, image: Image, now: datetime) -> None:
+    """Count an image that was excluded again, and queue it where its votes and its Gold say."""
+    excluded = Image.objects.filter(pk=image.pk, status=Image.Status.EXCLUDED)
+    with transaction.atomic():
+        if excluded.update(status=Image.Status.ACTIVE):
+            touch_catalogue(project_id=image.project_id)
+        queue_anew(project=image.project, images=[image.pk], now=now)
 
 
 def show_examples(*, label_class: LabelClass, images: Sequence[Image]) -> None:

@@ -47,7 +47,9 @@ def images_with_news(*, project: Project) -> int:
     """Images whose votes no snapshot has seen."""
     seen = Round.objects.filter(project=project).exclude(state=Round.State.FAILED)
     last_vote = seen.aggregate(last=Max("last_vote"))["last"] or 0
-    fresh = Vote.objects.filter(project=project, id__gt=last_vote)
+    fresh = Vote.objects.filter(
+        project=project, id__gt=last_vote, image__status=Image.Status.ACTIVE
+    )
     return int(fresh.aggregate(images=Count("image", distinct=True))["images"])
 
 
