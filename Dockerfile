@@ -3,9 +3,9 @@ FROM python:3.11.14-slim-bookworm
 
 # Which build of torch: requirements.lock names a version without a build, so pip takes the one that
 # its index offers. Where that is a GPU build of several gigabytes and a CPU build is wanted, or the
-# other way round, name the index of the build:
-#   docker compose build --build-arg PIP_OPTIONS="--extra-index-url ADDRESS"
-ARG PIP_OPTIONS=""
+# other way round, name the index of the build, which torch and nothing else is then taken from:
+#   TORCH_INDEX=ADDRESS docker compose build
+ARG TORCH_INDEX=""
 
 ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -18,8 +18,10 @@ WORKDIR /srv/labelhub
 
 # The dependencies first: they change seldom, and their layer is the big one.
 COPY requirements.lock ./
-# hadolint ignore=SC2086  # PIP_OPTIONS is several words
-RUN pip install $PIP_OPTIONS -r requirements.lock
+RUN if [ -n "$TORCH_INDEX" ]; then \
+        pip install --no-deps --index-url "$TORCH_INDEX" "$(grep '^torch==' requirements.lock)"; \
+    fi \
+    && pip install -r requirements.lock
 
 COPY manage.py ./
 COPY labelhub labelhub

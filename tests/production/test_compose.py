@@ -62,6 +62,11 @@ def test_the_file_is_valid_by_the_published_schema() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("service", each_service())
+def test_the_log_of_a_service_cannot_fill_the_disk(service: dict[str, Any]) -> None:
+    assert service["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
 def test_every_process_of_the_supervisor_is_a_service() -> None:
     assert supervised().keys() == SERVICE_OF.keys()
     assert own_services().keys() == {*SERVICE_OF.values(), "migrate"}
@@ -211,6 +216,11 @@ def test_pictures_and_models_are_shared_by_all_of_ours() -> None:
     for name, service in own_services().items():
         assert service["volumes"] == ["data:/data"], name
         assert service["environment"]["DATA_DIR"] == "/data", name
+
+
+def test_the_image_is_built_with_the_torch_that_the_operator_names() -> None:
+    for service in own_services().values():
+        assert service["build"] == {"context": ".", "args": {"TORCH_INDEX": ""}}
 
 
 def test_the_variable_that_must_be_given_is_asked_for_by_name() -> None:

@@ -1,9 +1,14 @@
 """The Dockerfile: nobody is root, nothing is secret, everything it names is there."""
 
 import re
+import subprocess
+from pathlib import Path
+
+import pytest
 
 from tests.production.files import ROOT, dockerfile, image_environment
 
+(TORCH,) = re.findall("^torch==.*$", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
 SECRET = re.compile("SECRET|KEY|PASSWORD|TOKEN|DATABASE_URL|REDIS_URL")
 
 
@@ -57,9 +62,38 @@ def test_the_build_sees_what_is_copied_and_nothing_else() -> None:
 
 
 def test_the_locked_versions_are_installed() -> None:
-    installs = [rest for rest in instructions("RUN") if "pip install" in rest]
-    assert installs == ["pip install $PIP_OPTIONS -r requirements.lock"]
+    (install,) = (rest for rest in instructions("RUN") if "pip install" in rest)
+    assert install.endswith("&& pip install -r requirements.lock")
 
 
-def test_the_torch_build_is_chosen_from_outside() -> None:
-    assert 'PIP_OPTIONS=""' in instructions("ARG")
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        ("", ["install -r requirements.lock"]),
+        (
+            "https://torch.example/cpu",
+            [
+                f"install --no-deps --index-url https://torch.example/cpu {TORCH}",
+                "install -r requirements.lock",
+            ],
+        ),
+    ],
+)
+def test_the_build_of_torch_is_chosen_from_outside(
+    index: str, expected: list[str], tmp_path: Path
+) -> None:
+    """The step itself runs, with a program in pip's place that notes what it is asked for."""
+    pip = tmp_path / "pip"
+    pip.write_text('#!/bin/sh\necho "$*"\n')
+    pip.chmod(0o755)
+    assert 'TORCH_INDEX=""' in instructions("ARG")
+    (install,) = (rest for rest in instructions("RUN") if "pip install" in rest)
+    done = subprocess.run(
+        ["sh", "-c", install],
+        cwd=ROOT,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "TORCH_INDEX": index},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == expected, done.stderr
