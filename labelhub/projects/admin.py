@@ -57,6 +57,7 @@ class LabelClassAdmin(admin.ModelAdmin):
     list_select_related = ("project",)
     search_fields = ("name", "key")
     readonly_fields = ("project", "key", "position", "is_none")
+    exclude = ("texts",)  # pages do not speak other languages yet
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Every stored vector has one entry a class: their number is fixed when it is made."""
