@@ -3,13 +3,24 @@
 from django.http import QueryDict
 
 from labelhub.challenges.refusals import BadAnswer
+from labelhub.challenges.reporting import NOTHING_REPORTED, Reported
 
 MOST_PLACES = 25
 
 
 def selected_places(data: QueryDict) -> list[int]:
     """The places named by the checked boxes, as sent. Raises BadAnswer for other than numbers."""
-    values = data.getlist("selected")
+    return _places(data.getlist("selected"))
+
+
+def reported(data: QueryDict) -> Reported:
+    """The squares named as bad pictures, as sent. Raises BadAnswer for other than numbers."""
+    if "reported" not in data:
+        return NOTHING_REPORTED
+    return Reported(tuple(_places(data.getlist("reported"))), data.get("reason", ""))
+
+
+def _places(values: list[str]) -> list[int]:
     if len(values) > MOST_PLACES:
         raise BadAnswer(f"the answer names {len(values)} squares; a grid has fewer")
     try:

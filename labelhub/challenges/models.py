@@ -1,5 +1,6 @@
-"""Challenge and Tile: the sheet of questions one Annotator gets, and its places."""
+"""Challenge, Tile, Report: questions one Annotator gets, and which of them ought not be asked."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -116,6 +117,55 @@ class Tile(models.Model):
 
     @property
     def selected(self) -> bool | None:
-        """Whether the annotator selected it; None while the challenge is not answered."""
+        """Whether the annotator selected it; None while the challenge is not answered.
+
+        Of a reported tile nothing was said: it is not among the selected ones, and has no vote.
+        """
         answer = self.challenge.answer
         return None if answer is None else self.place in answer
+
+
+class Report(models.Model):
+    """One Annotator's word that a picture ought not be asked about; open until an admin decides."""
+
+    class Reason(models.TextChoices):
+        BROKEN = "broken", "broken or blank"
+        UNFIT = "unfit", "not fit to be shown"
+        UNCLEAR = "unclear", "impossible to judge"
+
+    class Decision(models.TextChoices):
+        EXCLUDED = "excluded", "excluded"
+        KEPT = "kept", "kept"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="reports", db_index=False)
+    tile = models.ForeignKey(Tile, models.CASCADE, related_name="reports", db_index=False)
+    annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="reports")
+    image = models.ForeignKey(Image, models.CASCADE, related_name="reports")
+    reason = models.CharField(max_length=7, choices=Reason)
+    reported_at = models.DateTimeField()
+
+    decision = models.CharField(max_length=8, choices=Decision, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tile"], name="one_report_per_tile"),
+            models.CheckConstraint(
+                name="a_decided_report_says_when",
+                condition=Q(decision="", decided_at__isnull=True)
+                | (~Q(decision="") & Q(decided_at__isnull=False)),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["project", "image"],
+                condition=Q(decided_at__isnull=True),
+                name="open_report_by_image",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image_id} is {self.get_reason_display()}"

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from labelhub.challenges.models import Challenge
+from labelhub.challenges.models import Challenge, Report
 from labelhub.projects.models import Project
 from labelhub.projects.pages import EXAMPLES_SHOWN, example_url, settled_words
 from labelhub.projects.selectors import catalogue
@@ -29,6 +29,7 @@ class TilePlace:
     row: int
     column: int
     name: str  # for those who cannot see it
+    report_name: str
     key: str  # the number key that picks it; squares beyond the ninth have none
 
 
@@ -47,6 +48,7 @@ class GridPage:
     asked_after: str
     example_urls: tuple[str, ...]
     tiles_markup: SafeString
+    report_markup: SafeString
     images: int
     settled: int
     progress_words: str
@@ -82,6 +84,7 @@ def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
             example_url(project.slug, image) for image in entry.examples[:EXAMPLES_SHOWN]
         ),
         tiles_markup=_tiles_markup(challenge.places, sheet_url),
+        report_markup=_report_markup(get_language()),
         images=max(project.progress.images, 1),
         settled=project.progress.settled,
         progress_words=settled_words(
@@ -107,18 +110,25 @@ def word_after(reply: Mapping[str, Any] | None) -> str:
     """One short true line after an answer; empty where there was none."""
     if not reply:
         return ""
-    known = reply["known"]
+    known, bad = reply["known"], reply.get("reported", 0)
+    words = []
     if known:
         first = ngettext(
             "%(right)d of %(known)d known one right.",
             "%(right)d of %(known)d known ones right.",
             known,
         ) % {"right": reply["right"], "known": known}
-    else:
+        words.append(first)
+    elif reply["judged"]:
         first = ngettext("%(n)d square counted.", "%(n)d squares counted.", reply["judged"]) % {
             "n": reply["judged"]
         }
-    return f"{first} {settled_words(settled=reply['settled'], images=reply['images'])}".strip()
+        words.append(first)
+    if bad:
+        said = ngettext("%(n)d picture reported.", "%(n)d pictures reported.", bad) % {"n": bad}
+        words.append(said)
+    words.append(settled_words(settled=reply["settled"], images=reply["images"]))
+    return " ".join(words).strip()
 
 
 def _tiles_markup(count: int, sheet_url: str) -> SafeString:
@@ -131,14 +141,23 @@ def _tiles_markup(count: int, sheet_url: str) -> SafeString:
 def _tiles_over_any_sheet(count: int, _language: str | None) -> str:
     """Rendered once for each number of squares and language: it was a third of a grid's page."""
     edge, name = edge_of(count), _("Square %(number)s of %(total)s")
+    report_name = _("Report picture %(number)s of %(total)s")
     tiles = [
         TilePlace(
             place,
             *divmod(place, edge),
             name=name % {"number": place + 1, "total": count},
+            report_name=report_name % {"number": place + 1, "total": count},
             key=str(place + 1) if place < LAST_NUMBER_KEY else "",
         )
         for place in range(count)
     ]
     context = {"tiles": tiles, "sheet_url": SHEET_SLOT}
     return render_to_string("challenges/_tiles.html", context)
+
+
+@lru_cache(maxsize=64)
+def _report_markup(_language: str | None) -> SafeString:
+    """The way to report bad pictures: the same for every grid in a language."""
+    context = {"reasons": Report.Reason.choices}
+    return render_to_string("challenges/_report.html", context)

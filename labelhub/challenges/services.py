@@ -22,6 +22,13 @@ from labelhub.challenges.refusals import (
     ProjectPaused,
     TooBusy,
 )
+from labelhub.challenges.reporting import (
+    NOTHING_REPORTED,
+    Reported,
+    checked_report,
+    record_reports,
+    reported_before,
+)
 from labelhub.challenges.selectors import (
     graded_totals,
     open_challenges,
@@ -48,6 +55,7 @@ class Reply:
     right: int  # of the known ones, how many were answered right
     settled: int  # images of the project, as last counted
     images: int
+    reported: int = 0  # tiles that show a bad picture; not among the judged
 
     def to_dict(self) -> dict[str, int]:
         return asdict(self)
@@ -103,49 +111,63 @@ def _why_nothing(project: Project) -> str:
 
 
 def submit_answer(
-    *, annotator: Annotator, public_id: str, selected: Sequence[int], now: datetime
+    *,
+    annotator: Annotator,
+    public_id: str,
+    selected: Sequence[int],
+    reported: Reported = NOTHING_REPORTED,
+    now: datetime,
 ) -> Reply:
     """Take the answer to a grid: votes, consensus, queues and grading in one transaction.
 
-    The same answer again gives the stored reply and changes nothing. Raises ChallengeNotFound,
+    A reported square is no vote, be it selected or not, and grades nobody. The same answer with the
+    same reports gives the stored reply and changes nothing. Raises ChallengeNotFound,
     ChallengeSpent, ChallengeExpired, BadAnswer, AnnotatorPaused.
     """
     challenge = own_challenge(annotator=annotator, public_id=public_id)
     if challenge is None:
         raise ChallengeNotFound("there is no such grid")
     tiles = tiles_to_grade(challenge=challenge)
-    answer = checked(selected, places=len(tiles))
+    bad = checked_report(reported, places=len(tiles))
+    answer = [place for place in checked(selected, places=len(tiles)) if place not in bad.places]
     if challenge.state != Challenge.State.OPEN:
-        return _repeated(challenge, answer)
+        return _repeated(challenge, answer, bad)
     if challenge.expires_at <= now:
         raise ChallengeExpired("this grid has expired; nothing was stored")
     if annotator.paused:
         raise AnnotatorPaused("this annotator is paused")
-    grading = grade(tiles=tiles, answer=answer, label_class_id=challenge.label_class_id)
-    reply = _reply(annotator.project, tiles, grading)
+    judged = [tile for tile in tiles if tile.place not in bad.places]
+    grading = grade(tiles=judged, answer=answer, label_class_id=challenge.label_class_id)
+    reply = _reply(annotator.project, judged, grading, bad)
     with transaction.atomic():
         if not _spend(challenge, answer, reply, grading, now):
             challenge.refresh_from_db()
-            return _repeated(challenge, answer)
-        _store(annotator, challenge, tiles, answer, now)
+            return _repeated(challenge, answer, bad)
+        _store(annotator, challenge, judged, answer, now)
+        if bad.places:
+            record_reports(annotator=annotator, challenge=challenge, reported=bad, now=now)
         if grading.graded:
             record_grading(annotator=annotator, skill=graded_totals(annotator=annotator))
     return reply
 
 
-def _reply(project: Project, tiles: Sequence[AnsweredTile], grading: Skill) -> Reply:
+def _reply(
+    project: Project, judged: Sequence[AnsweredTile], grading: Skill, bad: Reported
+) -> Reply:
     return Reply(
-        judged=len(tiles),
+        judged=len(judged),
         known=grading.graded,
         right=grading.right,
         settled=project.progress.settled,
         images=project.progress.images,
+        reported=len(bad.places),
     )
 
 
-def _repeated(challenge: Challenge, answer: list[int]) -> Reply:
+def _repeated(challenge: Challenge, answer: list[int], bad: Reported) -> Reply:
     """The stored reply to the same answer. Raises ChallengeSpent for any other."""
-    if challenge.state == Challenge.State.ANSWERED and challenge.answer == answer:
+    answered = challenge.state == Challenge.State.ANSWERED
+    if answered and challenge.answer == answer and reported_before(challenge=challenge) == bad:
         stored: dict[str, int] = challenge.reply or {}
         return Reply(**stored)
     if challenge.state == Challenge.State.SKIPPED:
@@ -183,6 +205,8 @@ def _store(
     """Write the votes, the consensus they make, and where that puts the images."""
     if challenge.label_class_id is None:
         raise ValueError(f"challenge {challenge.pk} of form {challenge.form} asks about no class")
+    if not tiles:
+        return
     votes = [
         NewVote(tile.image_id, challenge.label_class_id, tile.place in answer) for tile in tiles
     ]
@@ -196,14 +220,22 @@ def _store(
     requeue(project=annotator.project, batch=batch, release=True)
 
 
-def skip_challenge(*, annotator: Annotator, public_id: str, now: datetime) -> None:
+def skip_challenge(
+    *,
+    annotator: Annotator,
+    public_id: str,
+    reported: Reported = NOTHING_REPORTED,
+    now: datetime,
+) -> None:
     """Put a grid away unanswered: no votes, and its images are free for others at once.
 
-    Raises ChallengeNotFound; skipping a spent grid changes nothing.
+    What is reported counts all the same. Raises ChallengeNotFound, BadAnswer; skipping a spent grid
+    changes nothing.
     """
     challenge = own_challenge(annotator=annotator, public_id=public_id)
     if challenge is None:
         raise ChallengeNotFound("there is no such grid")
+    bad = checked_report(reported, places=challenge.places)
     with transaction.atomic():
         skipped = Challenge.objects.filter(pk=challenge.pk, state=Challenge.State.OPEN).update(
             state=Challenge.State.SKIPPED, spent_at=now
@@ -211,3 +243,5 @@ def skip_challenge(*, annotator: Annotator, public_id: str, now: datetime) -> No
         if skipped and challenge.expires_at > now:
             images = Tile.objects.filter(challenge=challenge).values("image_id")
             Candidate.objects.filter(image_id__in=images).update(leased_until=LONG_AGO)
+            if bad.places and not annotator.paused:
+                record_reports(annotator=annotator, challenge=challenge, reported=bad, now=now)

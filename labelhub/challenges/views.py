@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 from labelhub.annotators.identity import annotator_in, is_known_in, key_in, remember
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import ProjectNotFound
-from labelhub.challenges.forms import selected_places
+from labelhub.challenges.forms import reported, selected_places
 from labelhub.challenges.models import Challenge
 from labelhub.challenges.pages import edge_of, grid_page, word_after
 from labelhub.challenges.refusals import ChallengeExpired, ChallengeNotFound, ChallengeSpent
@@ -110,15 +110,18 @@ def sheet(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
 @never_cache
 @explained
 def answer(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
-    """Take the selected places of a grid. The same answer again gets the same reply.
+    """Take what is selected and reported in a grid. The same answer again gets the same reply.
 
     A script that sends ``keep``, be it empty, gets the next grid along. What was taken is told also
     when the database fails after it.
     """
     annotator = _returning(request, slug)
-    selected = selected_places(request.POST)
     reply = submit_answer(
-        annotator=annotator, public_id=public_id, selected=selected, now=timezone.now()
+        annotator=annotator,
+        public_id=public_id,
+        selected=selected_places(request.POST),
+        reported=reported(request.POST),
+        now=timezone.now(),
     ).to_dict()
     if not _from_script(request):
         try:
@@ -139,9 +142,14 @@ def answer(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
 @never_cache
 @explained
 def skip(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
-    """Put a grid away unanswered."""
+    """Put a grid away unanswered; what it reports counts."""
     annotator = _returning(request, slug)
-    skip_challenge(annotator=annotator, public_id=public_id, now=timezone.now())
+    skip_challenge(
+        annotator=annotator,
+        public_id=public_id,
+        reported=reported(request.POST),
+        now=timezone.now(),
+    )
     if _from_script(request):
         return HttpResponse(status=204)
     return _next_grid(request, annotator)

@@ -17,7 +17,7 @@ const stored = (name, otherwise) =>
   JSON.parse(sessionStorage.getItem(issueUrl + name)) ?? otherwise;
 const store = (name, value) => sessionStorage.setItem(issueUrl + name, JSON.stringify(value));
 
-let outbox = stored("outbox", []); // [{id, url, selected}] in the order of the clicks
+let outbox = stored("outbox", []); // [{id, url, selected, reported, reason}], as they were sent
 let visit = stored("visit", 0); // squares judged since this tab was opened
 let current = stage.querySelector("[data-grid]");
 let ahead = null; // the next grid, or the reason why there is none
@@ -74,6 +74,7 @@ function spokenIn(reply) {
 // One answer (or skip) to the end: kept until the server has said yes or no to it.
 async function deliver(item) {
   const fields = item.selected.map((place) => ["selected", place]);
+  if (item.reported?.length) fields.push(["reason", item.reason], ...item.reported.map((place) => ["reported", place]));
   // The last answer brings the next grid; an earlier one could bring back what waits to be sent.
   if (!ahead && outbox.length === 1) fields.push(["keep", current?.dataset.grid ?? ""]);
   const reply = await post(item.url, fields);
@@ -147,9 +148,11 @@ function show(section) {
 }
 
 function send(form, skipping) {
-  const selected = skipping ? [] : new FormData(form).getAll("selected");
+  const filled = new FormData(form);
+  const selected = skipping ? [] : filled.getAll("selected");
+  const [reported, reason] = [filled.getAll("reported"), filled.get("reason")];
   const url = skipping ? form.querySelector(".skip").formAction : form.action;
-  outbox.push({ id: current.dataset.grid, url, selected });
+  outbox.push({ id: current.dataset.grid, url, selected, reported, reason });
   store("outbox", outbox);
   const answered = current;
   current = null;
@@ -164,9 +167,15 @@ function wait(answered) {
   say(line.dataset.waiting);
 }
 
-const boxes = () => [...(current?.querySelectorAll(".tile-box") ?? [])];
+const report = () => current?.querySelector(".report");
+// What a click on each square would change: its report while squares are being reported, and where
+// it is reported already; else its pick.
+const boxes = () => [...(current?.querySelectorAll(".tile") ?? [])].map((tile) => {
+  const [bad, pick] = [tile.querySelector(".report-box"), tile.querySelector(".tile-box")];
+  return bad.checked || report().open ? bad : pick;
+});
 const count = () => {
-  const number = boxes().filter((box) => box.checked).length;
+  const number = current?.querySelectorAll(".report-box:not(:checked) + .tile-pick .tile-box:checked").length;
   if (current) current.querySelector(".send-count").textContent = number || "";
   return number;
 };
@@ -174,10 +183,18 @@ const count = () => {
 stage.addEventListener("submit", (event) => {
   if (!event.target.matches(".grid-form")) return;
   event.preventDefault();
+  if (report()?.open) return stopReporting();
   const skipping = event.submitter?.matches(".skip");
   if (!current || (!count() && performance.now() - shownAt < DOUBLE_CLICK)) return;
   send(event.target, skipping);
 });
+// Back to the question; whoever was on a square stays there.
+function stopReporting() {
+  const here = boxes().indexOf(document.activeElement);
+  report().open = false;
+  (boxes()[here] ?? report().querySelector("summary")).focus();
+}
+
 stage.addEventListener("change", count);
 stage.addEventListener("reset", () => setTimeout(count));
 stage.addEventListener("error", (event) => {
@@ -186,6 +203,8 @@ stage.addEventListener("error", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (!current || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && report().open) return stopReporting();
+  if (event.target.matches("select")) return;
   const all = boxes();
   const edge = Number(current.className.match(/grid-(\d)/)[1]);
   const here = all.indexOf(document.activeElement);

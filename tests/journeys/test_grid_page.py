@@ -169,13 +169,15 @@ def test_a_phone_shows_the_whole_grid_without_scrolling(
     page.goto(live_server.url + project.get_absolute_url())
     page.get_by_role("button", name="Start").tap()
     expect(page.locator(".tile")).to_have_count(edge * edge)
-    for part in (*page.locator(".tile").all(), page.locator(".send"), page.locator(".skip")):
+    actions = (page.locator(name) for name in (".send", ".skip", ".report-open"))
+    for part in (*page.locator(".tile").all(), *actions):
         box = part.bounding_box()
         assert box is not None
         assert min(box["width"], box["height"]) >= 44
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= PHONE["width"]
         assert box["y"] + box["height"] <= PHONE["height"]
+    assert page.evaluate("document.documentElement.scrollHeight") <= PHONE["height"]
     first = shown(page)
     page.locator(".tile").nth(1).tap()
     page.locator(".send").tap()
