@@ -1,5 +1,6 @@
 """The networks of a Round: trained, kept as they finish, published by hash, loaded once."""
 
+import logging
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -16,6 +17,8 @@ from classifier.train import Progress, train
 from labelhub.projects.models import Project
 from workers.places import model_folder
 
+logger = logging.getLogger(__name__)
+
 
 def trained(
     *,
@@ -27,21 +30,41 @@ def trained(
     card: dict[str, object],
     on_progress: Callable[[Progress], None],
 ) -> checkpoint.LoadedModel:
-    """A network for these labels; one that an interrupted run has finished is taken as it is.
+    """A network for these labels; one that an interrupted run has finished is taken as it is, if
+    its config and its card, which names the snapshot it learned from, are the same.
 
     images (n, H, W, C), targets (n, K), weights (n,).
     """
-    if not path.is_file():
-        network = train(
-            config,
-            images,
-            targets,
-            weights,
-            on_progress=on_progress,
-            checkpoint=path.with_suffix(".unfinished"),
-        )
-        checkpoint.save(path, network, config, card)
+    finished = _finished(path, config, card)
+    if finished is not None:
+        return finished
+    network = train(
+        config,
+        images,
+        targets,
+        weights,
+        on_progress=on_progress,
+        checkpoint=path.with_suffix(".unfinished"),
+    )
+    checkpoint.save(path, network, config, card)
     return checkpoint.load(path)
+
+
+def _finished(
+    path: Path, config: TrainConfig, card: dict[str, object]
+) -> checkpoint.LoadedModel | None:
+    """What an interrupted run has left, if it is of use."""
+    if not path.is_file():
+        return None
+    try:
+        found = checkpoint.load(path)
+    except checkpoint.BadCheckpoint as error:
+        logger.warning("%s; it is trained again", error)
+        return None
+    if (found.config, found.card) != (config, card):
+        logger.warning("%s is of other labels or settings; it is trained again", path)
+        return None
+    return found
 
 
 def publish_file(*, project: Project, path: Path, sha256: str) -> None:

@@ -5,7 +5,8 @@ opinion of an image never comes back to it as a label.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,9 @@ from labelhub.projects.models import Image, Project
 from labelhub.votes import aggregation
 from labelhub.votes.aggregation import Floats
 from labelhub.votes.consensus import votes_of
-from labelhub.votes.models import Consensus, Vote
+from labelhub.votes.models import Consensus
 from labelhub.votes.parameters import AnnotatorModel
+from workers.reading import last_vote, one_reading
 
 BATCH = 2000
 LEAST_WEIGHT = 0.01  # votes that say less than this are not worth a training step
@@ -55,7 +57,8 @@ class Snapshot:
     gold: NDArray[np.int64]  # (n,)
     select_rates: Floats  # (K, K) fitted on these votes
     choice_rates: Floats  # (K, K)
-    last_vote: int
+    last_vote: int  # no vote up to this id is missing
+    last_image: int  # of the project when the labels were read
 
     @property
     def trainable(self) -> NDArray[np.bool_]:
@@ -83,6 +86,11 @@ class Snapshot:
         kept = np.isin(self.images, images)
         rows = ("images", "targets", "weights", "folds", "holdout", "settled", "gold")
         return replace(self, **{name: getattr(self, name)[kept] for name in rows})
+
+    def without(self, held_out: Collection[int]) -> "Snapshot":
+        """The same with these images held out, which were not yet when the labels were read."""
+        late = np.isin(self.images, np.fromiter(held_out, dtype=np.int64))
+        return replace(self, holdout=self.holdout | late)
 
     def counts(self) -> dict[str, int]:
         """What a page says about the snapshot."""
@@ -113,19 +121,33 @@ class Snapshot:
         return hashlib.sha256(data).hexdigest()
 
     @classmethod
-    def load(cls, path: Path) -> "Snapshot":
-        """Read a snapshot back. Raises OSError or ValueError when it is not there or not whole."""
-        with np.load(path, allow_pickle=False) as arrays:
-            fields = {name: arrays[name] for name in arrays.files}
-        fields["last_vote"] = int(fields["last_vote"])
-        return cls(**fields)
+    def load(cls, path: Path, *, expected_sha256: str) -> "Snapshot":
+        """Read a snapshot back. Raises OSError when it is not there, ValueError when it is not the
+        expected one."""
+        data = path.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 != expected_sha256:
+            raise ValueError(f"{path}: its SHA-256 is {sha256}, expected {expected_sha256}")
+        with np.load(BytesIO(data), allow_pickle=False) as arrays:
+            found: dict[str, Any] = {name: arrays[name] for name in arrays.files}
+        if found.keys() != {field.name for field in fields(cls)}:
+            raise ValueError(f"{path} was written by another version of this program")
+        for name in ("last_vote", "last_image"):
+            found[name] = int(found[name])
+        return cls(**found)
 
 
 def take_snapshot(*, project: Project, model: AnnotatorModel) -> Snapshot:
-    """Read the labels of a project as they are now; first refits the crowd's rates on them."""
-    last_vote = Vote.objects.filter(project=project).aggregate(last=Max("id"))["last"] or 0
-    fitted = _refitted(project, model)
-    parts = [_part(rows, fitted) for rows in _labelled(project)]
+    """Read the labels of a project as they are now; first refits the crowd's rates on them.
+
+    Both passes see the labels of one moment, and every vote up to ``last_vote``: later ones may be
+    in it too, and count as news all the same.
+    """
+    last = last_vote(project=project)
+    with one_reading():
+        images = Image.objects.filter(project=project).aggregate(last=Max("id"))
+        fitted = _refitted(project, model)
+        parts = [_part(rows, fitted) for rows in _labelled(project)]
     if not parts:
         raise NotEnoughToLearn("no image has Gold or a vote yet")
     columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -133,7 +155,8 @@ def take_snapshot(*, project: Project, model: AnnotatorModel) -> Snapshot:
         **columns,
         select_rates=fitted.select_rates,
         choice_rates=fitted.choice_rates,
-        last_vote=last_vote,
+        last_vote=last,
+        last_image=images["last"],
     )
 
 

@@ -134,15 +134,22 @@ def run(work: Work) -> None:
 def _snapshot(work: Work) -> Snapshot:
     """The snapshot of this Round: the one taken before an interruption, or a new one."""
     path = round_folder(work.row) / "snapshot.npz"
-    if work.row.snapshot_sha256 and path.is_file():
-        return Snapshot.load(path)
-    snapshot = take_snapshot(project=work.row.project, model=work.model)
-    sha256 = snapshot.save(path)
+    if work.row.snapshot_sha256:
+        try:
+            return Snapshot.load(path, expected_sha256=work.row.snapshot_sha256)
+        except (OSError, ValueError) as error:
+            logger.warning("the snapshot is taken again: %s", error)
+    read = take_snapshot(project=work.row.project, model=work.model)
+    held_out = services.close_holdout(
+        claim=work.claim, last_image=read.last_image, now=work.clock()
+    )
+    snapshot = read.without(held_out)
+    work.row.snapshot_sha256 = snapshot.save(path)
     services.enter_stage(
         claim=work.claim,
         state=Round.State.SNAPSHOT,
         now=work.clock(),
-        snapshot_sha256=sha256,
+        snapshot_sha256=work.row.snapshot_sha256,
     )
     return snapshot
 
@@ -192,16 +199,13 @@ def _reporter(work: Work, number: int) -> Callable[[Progress], None]:
         done = (number + progress.step / progress.steps) / (FOLDS + 1)
         pace = (time.perf_counter() - started) / progress.step
         left = pace * (progress.steps - progress.step + (FOLDS - number) * progress.steps)
-        services.report_progress(
-            claim=work.claim,
-            progress={
-                "stage": f"training network {number + 1} of {FOLDS + 1}",
-                "fraction": round(done, 3),
-                "loss": round(progress.loss, 4),
-                "seconds_left": round(left),
-            },
-            now=work.clock(),
-        )
+        shown: dict[str, object] = {
+            "stage": f"training network {number + 1} of {FOLDS + 1}",
+            "fraction": round(done, 3),
+            "loss": round(progress.loss, 4),
+            "seconds_left": round(left),
+        }
+        services.report_progress(claim=work.claim, progress=shown, now=work.clock())
 
     return report
 
@@ -244,27 +248,12 @@ def _publish(
         measured_on=comparison.measured_on,
         served=comparison.served,
     )
-    models = [*networks.folds, networks.served]
-    for number, model in enumerate(models):
+    for number, model in enumerate([*networks.folds, networks.served]):
         path = round_folder(work.row) / f"network-{number}.safetensors"
         publish_file(project=work.row.project, path=path, sha256=model.sha256)
-    metrics = (
-        evaluate(comparison.new, comparison.labels).to_dict() if len(comparison.labels) else {}
-    )
     services.publish_model_version(
         claim=work.claim,
-        version=services.NewModelVersion(
-            recipe=work.row.project.recipe,
-            config=networks.served.config.to_dict(),
-            label_classes=work.model.label_classes,
-            sha256=networks.served.sha256,
-            fold_sha256=[model.sha256 for model in networks.folds],
-            temperature=temperature,
-            metrics={**metrics, "measured_on": comparison.measured_on},
-            provisional=comparison.provisional,
-            select_rates=snapshot.select_rates,
-            choice_rates=snapshot.choice_rates,
-        ),
+        version=_version(work, snapshot, networks, temperature, comparison),
         promote=verdict.promote,
         reason=verdict.reason,
         seconds=work.seconds,
@@ -272,3 +261,26 @@ def _publish(
         now=work.clock(),
     )
     logger.info("Round %s: %s", work.row.number, verdict.reason)
+
+
+def _version(
+    work: Work,
+    snapshot: Snapshot,
+    networks: Networks,
+    temperature: float,
+    comparison: Comparison,
+) -> services.NewModelVersion:
+    """What the training made and the evaluation found."""
+    scores = evaluate(comparison.new, comparison.labels).to_dict() if len(comparison.labels) else {}
+    return services.NewModelVersion(
+        recipe=work.row.project.recipe,
+        config=networks.served.config.to_dict(),
+        label_classes=work.model.label_classes,
+        sha256=networks.served.sha256,
+        fold_sha256=[model.sha256 for model in networks.folds],
+        temperature=temperature,
+        metrics={**scores, "measured_on": comparison.measured_on},
+        provisional=comparison.provisional,
+        select_rates=snapshot.select_rates,
+        choice_rates=snapshot.choice_rates,
+    )

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
-from labelhub.projects.models import Project
+from labelhub.projects.models import Image, Project
 from labelhub.projects.services import take_turn
 from labelhub.rounds import dispatch
 from labelhub.rounds.models import ModelVersion, Round
@@ -159,6 +159,19 @@ def report_progress(*, claim: Claim, progress: dict[str, object], now: datetime)
     _write(claim, progress=progress, lease_until=now + LEASE)
 
 
+def close_holdout(*, claim: Claim, last_image: int, now: datetime) -> list[int]:
+    """Note up to which image a label snapshot has read: none of these is set aside from now on.
+
+    Gives the images that are held out by now, which the snapshot must not teach. Raises LeaseLost.
+    """
+    with transaction.atomic():
+        _write(claim, last_image=last_image, lease_until=now + LEASE)
+        project = Project.objects.get(rounds=claim.round_id)
+        take_turn(project=project)
+        held = Image.objects.filter(project=project, holdout=True)
+        return list(held.values_list("pk", flat=True))
+
+
 def fail_round(*, claim: Claim, reason: str, now: datetime) -> None:
     """Close a Round that cannot go on; what served before goes on serving. Raises LeaseLost."""
     _write(claim, state=Round.State.FAILED, reason=reason, finished_at=now, lease_until=None)
@@ -282,12 +295,12 @@ def roll_back(
         if target is None or target == serving:
             wanted = "an earlier promoted version" if to_number is None else f"version {to_number}"
             raise LookupError(f"{project.name} cannot go back to {wanted}")
+        _serve_instead(serving=serving, target=target, now=now)
         for row in Round.objects.filter(model_version=serving, state=Round.State.RANKING):
             reason = f"{row.reason}; rolled back before it had ranked every picture"
             Round.objects.filter(pk=row.pk).update(
                 state=Round.State.DONE, reason=reason, finished_at=now
             )
-        _serve_instead(serving=serving, target=target, now=now)
     return serving, target
 
 
@@ -305,6 +318,7 @@ def end_hopeless_rankings(*, now: datetime) -> list[Round]:
 def _withdraw(version: ModelVersion, trouble: str, now: datetime) -> list[Round]:
     """Take a version that cannot rank out of service for good; gives its Round, unless closed."""
     take_turn(project=version.project)
+    ModelVersion.objects.select_for_update().get(pk=version.pk)  # before its Round, as shards do
     before = version_before(serving=version)
     ranking = Round.objects.filter(pk=version.round_id, state=Round.State.RANKING)
     reason = (

@@ -1,11 +1,13 @@
 """A whole Round by the real code: snapshot, training, evaluation, promotion, ranking."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 from django.db import IntegrityError, OperationalError
 
+from classifier import checkpoint
 from labelhub.projects.models import Gold, Image, Project
 from labelhub.rounds.models import Candidate, ModelVersion, Prediction, Round
 from labelhub.rounds.queueing import mark_gold
@@ -16,6 +18,7 @@ from tests.pictured import striped_project, vote_rightly
 from workers import networks, training
 from workers.places import model_folder, round_folder
 from workers.ranking import rank_shard
+from workers.snapshot import Snapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -195,6 +198,50 @@ def test_a_database_that_breaks_a_rule_ends_the_round_and_a_busy_one_does_not(
     opened.refresh_from_db()
     assert opened.state == Round.State.FAILED
     assert "a rule" in opened.reason
+
+
+def interrupted(monkeypatch, opened: Round) -> None:
+    """A worker that is killed when all networks are trained."""
+    with monkeypatch.context() as patched:
+
+        def killed(**_: object) -> None:
+            raise KeyboardInterrupt
+
+        patched.setattr(training, "compare", killed)
+        with pytest.raises(KeyboardInterrupt):
+            training.train_round(round_id=opened.pk, worker="first", clock=clock)
+
+
+def go_on(opened: Round) -> Round:
+    """Another worker takes the Round over."""
+    assert training.train_round(round_id=opened.pk, worker="next", clock=lambda: NOON + LEASE)
+    opened.refresh_from_db()
+    return opened
+
+
+def test_a_snapshot_that_is_not_the_rounds_own_is_taken_again(monkeypatch, caplog) -> None:
+    opened = begin(striped_project())
+    interrupted(monkeypatch, opened)
+    path = round_folder(opened) / "snapshot.npz"
+    other = Snapshot.load(path, expected_sha256=Round.objects.get().snapshot_sha256)
+    replace(other, targets=np.roll(other.targets, 1, axis=1)).save(path)
+    done = go_on(opened)
+    assert done.outcome == Round.Outcome.PROMOTED, done.reason
+    assert "the snapshot is taken again" in caplog.text
+    assert ModelVersion.objects.get().metrics["accuracy"] > 0.6
+
+
+def test_a_network_that_learned_from_another_snapshot_is_trained_again(monkeypatch, caplog) -> None:
+    project = striped_project()
+    opened = begin(project)
+    interrupted(monkeypatch, opened)
+    before = checkpoint.load(round_folder(opened) / "network-0.safetensors")
+    assert before.card["snapshot"] == Round.objects.get().snapshot_sha256
+    (round_folder(opened) / "snapshot.npz").unlink()
+    vote_rightly(project, 30)
+    go_on(opened)
+    assert "network-0.safetensors is of other labels or settings" in caplog.text
+    assert before.sha256 not in ModelVersion.objects.get().fold_sha256
 
 
 def test_a_message_delivered_twice_trains_once() -> None:
