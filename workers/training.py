@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 
 import numpy as np
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from numpy.typing import NDArray
 from torch import nn
 
@@ -205,7 +205,12 @@ def _reporter(work: Work, number: int) -> Callable[[Progress], None]:
             "loss": round(progress.loss, 4),
             "seconds_left": round(left),
         }
-        services.report_progress(claim=work.claim, progress=shown, now=work.clock())
+        try:
+            services.report_progress(claim=work.claim, progress=shown, now=work.clock())
+        except (OperationalError, InterfaceError) as error:
+            # Busy or down: what is shown is not worth a training, and the lease has its own thread.
+            logger.warning("Round %s: its progress is not shown: %s", work.row.number, error)
+            connection.close_if_unusable_or_obsolete()
 
     return report
 

@@ -9,6 +9,7 @@ from django.db import IntegrityError, OperationalError
 
 from classifier import checkpoint
 from labelhub.projects.models import Gold, Image, Project
+from labelhub.rounds import services
 from labelhub.rounds.models import Candidate, ModelVersion, Prediction, Round
 from labelhub.rounds.queueing import mark_gold
 from labelhub.rounds.services import LEASE, claim_round, open_round
@@ -242,6 +243,17 @@ def test_a_network_that_learned_from_another_snapshot_is_trained_again(monkeypat
     go_on(opened)
     assert "network-0.safetensors is of other labels or settings" in caplog.text
     assert before.sha256 not in ModelVersion.objects.get().fold_sha256
+
+
+def test_a_busy_database_costs_a_training_its_progress_bar_and_nothing_else(
+    monkeypatch, caplog
+) -> None:
+    def busy(**_: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(services, "report_progress", busy)
+    assert run(striped_project()).outcome == Round.Outcome.PROMOTED
+    assert "its progress is not shown: database is locked" in caplog.text
 
 
 def test_a_message_delivered_twice_trains_once() -> None:
