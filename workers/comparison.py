@@ -1,17 +1,22 @@
 """What a new version is measured on: the holdout, or while that is young, cross-validated Gold."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.checkpoint import BadCheckpoint
 from labelhub.projects.models import Project
 from labelhub.projects.services import HOLDOUT_ENOUGH
-from labelhub.rounds.models import Prediction
+from labelhub.rounds.models import ModelVersion, Prediction
 from labelhub.rounds.selectors import serving_version
+from workers.datasets import shards_for
+from workers.ranking import predict
 from workers.snapshot import Snapshot
 
+logger = logging.getLogger(__name__)
 BATCH = 500
 
 Predictor = Callable[[NDArray[np.int64]], NDArray[np.float32]]
@@ -65,17 +70,50 @@ def compare(
 def _in_service(
     project: Project, images: NDArray[np.int64], *, column: str
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.bool_]]:
-    """What the version in service said of the images, and which of them it has seen."""
+    """What the version in service says of the images, and which of them it has seen.
+
+    Those that came since its ranking are shown to its networks now: a version that serves is never
+    taken for none. Raises BadCheckpoint when it has seen none of them and cannot.
+    """
     version = serving_version(project=project)
     if version is None:
         return None, np.ones(len(images), dtype=bool)
-    said: dict[int, bytes] = {}
+    said = _predicted(version, images, column)
+    unseen = images[[int(image) not in said for image in images]]
+    if len(unseen):
+        try:
+            said |= _shown(version, unseen, column)
+        except BadCheckpoint as error:
+            if not said:
+                raise
+            logger.warning("%s is compared on %s images only: %s", version, len(said), error)
+    seen = np.array([int(image) in said for image in images], dtype=bool)
+    rows = [said[int(image)] for image in images[seen]]
+    shape = (len(rows), len(version.label_classes))
+    return np.array(rows, dtype=np.float32).reshape(shape), seen
+
+
+def _predicted(
+    version: ModelVersion, images: NDArray[np.int64], column: str
+) -> dict[int, NDArray[np.float32]]:
+    """By image, what the version's ranking has written of it."""
+    said: dict[int, NDArray[np.float32]] = {}
     for start in range(0, len(images), BATCH):
         part = images[start : start + BATCH].tolist()
         rows = Prediction.objects.filter(model_version=version, image_id__in=part)
-        said.update(rows.values_list("image_id", column))
-    seen = np.array([int(image) in said for image in images], dtype=bool)
-    if not seen.any():
-        return None, np.ones(len(images), dtype=bool)
-    rows_said = [np.frombuffer(said[int(image)], dtype="<f4") for image in images[seen]]
-    return np.stack(rows_said), seen
+        for image_id, stored in rows.values_list("image_id", column):
+            said[image_id] = np.frombuffer(stored, dtype="<f4")
+    return said
+
+
+def _shown(
+    version: ModelVersion, images: NDArray[np.int64], column: str
+) -> dict[int, NDArray[np.float32]]:
+    """By image, what the version's networks say of it; without those whose picture is lost."""
+    store = shards_for(version=version, images=images)
+    kept = images[np.isin(images, store.ids)]
+    if not len(kept):
+        return {}
+    ranked = predict(version=version, store=store, images=kept)
+    said = ranked.priors if column == "prior" else ranked.served
+    return dict(zip(kept.tolist(), said, strict=True))

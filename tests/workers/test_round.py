@@ -256,6 +256,26 @@ def test_a_busy_database_costs_a_training_its_progress_bar_and_nothing_else(
     assert "its progress is not shown: database is locked" in caplog.text
 
 
+def test_a_network_is_compared_with_the_one_in_service_on_pictures_that_one_has_not_ranked(
+    monkeypatch,
+) -> None:
+    project = striped_project()
+    run(project)
+    Prediction.objects.all().delete()
+    compared: list[dict[str, object]] = []
+    real = training.decide
+
+    def spy(**arguments):
+        compared.append(arguments)
+        return real(**arguments)
+
+    monkeypatch.setattr(training, "decide", spy)
+    second = run(project)
+    assert "first version" not in second.reason
+    [numbers] = compared
+    assert len(numbers["old"]) == len(numbers["new"]) == 18
+
+
 def test_a_message_delivered_twice_trains_once() -> None:
     project = striped_project()
     done = run(project)
