@@ -1,5 +1,8 @@
 """What admins do: by POST alone, each with a word after it."""
 
+from collections.abc import Callable
+from typing import cast
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -7,12 +10,20 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from labelhub.challenges.models import Report
 from labelhub.dashboard import pages
 from labelhub.dashboard.access import CHANGE, project_or_404, staff_who_may
 from labelhub.dashboard.forms import GoldForm
 from labelhub.dashboard.image_selectors import image_of
 from labelhub.dashboard.rolling_back import rollback_page
-from labelhub.dashboard.services import NotGold, mark_as_gold
+from labelhub.dashboard.services import (
+    NotGold,
+    correct_gold_of,
+    decide_on,
+    mark_as_gold,
+    take_gold_back,
+)
+from labelhub.projects.models import Image, LabelClass, Project
 from labelhub.projects.services import pause_project, resume_project
 from labelhub.rounds.models import Round
 from labelhub.rounds.services import RoundIsOpen, TooFewLabels, open_round, roll_back
@@ -74,23 +85,87 @@ def rollback(request: HttpRequest, slug: str) -> HttpResponse:
 @staff_who_may(CHANGE)
 def mark_gold(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
     """Mark an image as Gold of the class that was chosen."""
+    return _say_class(request, slug, image_id, mark_as_gold, _("Marked as Gold: %(name)s."))
+
+
+@require_POST
+@staff_who_may(CHANGE)
+def correct_gold(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
+    """Say another class of an image that is Gold."""
+    done = _("Corrected: it is Gold of %(name)s. Grades given before stand.")
+    return _say_class(request, slug, image_id, correct_gold_of, done)
+
+
+def _say_class(
+    request: HttpRequest, slug: str, image_id: int, say: Callable[..., LabelClass], done: str
+) -> HttpResponse:
     project = project_or_404(slug)
-    image = image_of(project=project, image_id=image_id)
-    if image is None:
-        raise Http404
+    image = _image_or_404(project, image_id)
     form = GoldForm(request.POST, project=project)
     if not form.is_valid():
         messages.warning(request, " ".join(map(str, form.errors["label_class"])))
         return redirect("dashboard:image", slug, image_id)
     try:
-        label_class = mark_as_gold(
+        label_class = say(
             project=project,
             image=image,
             label_class_id=form.cleaned_data["label_class"],
-            user_id=request.user.pk,
+            user_id=_actor(request),
             now=timezone.now(),
         )
-        messages.success(request, _("Marked as Gold: %(name)s.") % {"name": label_class.name})
+        messages.success(request, done % {"name": label_class.name})
     except NotGold as error:
         messages.warning(request, str(error))
     return redirect("dashboard:image", slug, image_id)
+
+
+@require_POST
+@staff_who_may(CHANGE)
+def take_back_gold(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
+    """Make an image that is Gold ordinary again."""
+    image = _image_or_404(project_or_404(slug), image_id)
+    try:
+        take_gold_back(image=image, user_id=_actor(request), now=timezone.now())
+        messages.success(request, _("Gold no more: it rests on its votes, and is asked about."))
+    except NotGold as error:
+        messages.warning(request, str(error))
+    return redirect("dashboard:image", slug, image_id)
+
+
+@require_POST
+@staff_who_may(CHANGE)
+def exclude(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
+    """Ask about an image no more, and count it nowhere."""
+    done = _("%(name)s is excluded. Its votes are kept; it can be taken back in.")
+    return _decide(request, slug, image_id, Report.Decision.EXCLUDED, done)
+
+
+@require_POST
+@staff_who_may(CHANGE)
+def keep(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
+    """Close the reports of an image, or take it back in."""
+    done = _("%(name)s stays: it counts, and is asked about.")
+    return _decide(request, slug, image_id, Report.Decision.KEPT, done)
+
+
+def _decide(
+    request: HttpRequest, slug: str, image_id: int, decision: Report.Decision, done: str
+) -> HttpResponse:
+    image = _image_or_404(project_or_404(slug), image_id)
+    decide_on(image=image, decision=decision, user_id=_actor(request), now=timezone.now())
+    messages.success(request, done % {"name": image.name})
+    if request.POST.get("from") == "reports":
+        return redirect("dashboard:reports", slug)
+    return redirect("dashboard:image", slug, image_id)
+
+
+def _actor(request: HttpRequest) -> int:
+    """The person who acts: nobody comes here who is not signed in."""
+    return cast("int", request.user.pk)
+
+
+def _image_or_404(project: Project, image_id: int) -> Image:
+    image = image_of(project=project, image_id=image_id)
+    if image is None:
+        raise Http404
+    return image

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from labelhub.dashboard.selectors import Standing
 from labelhub.dashboard.wording import duration, names, number
@@ -37,6 +38,7 @@ def needs(standing: Standing, now: datetime) -> tuple[Need, ...]:
         _waits_for_a_worker,
         _failed,
         _refused,
+        _reported,
         _no_gold,
         _too_few_labels,
         _young_holdout,
@@ -101,6 +103,19 @@ def _refused(standing: Standing, now: datetime) -> Need | None:
         words=_("Round %(number)s was refused: %(reason)s.")
         % {"number": number(latest.number), "reason": latest.reason.rstrip(".")},
         step=_("More votes or Gold usually help; the next Round tries again."),
+    )
+
+
+def _reported(standing: Standing, now: datetime) -> Need | None:
+    if not standing.reported:
+        return None
+    return Need(
+        key="reported",
+        words=ngettext("%(n)s reported picture.", "%(n)s reported pictures.", standing.reported)
+        % {"n": number(standing.reported)},
+        step=_("People say that something is wrong with them: look, and exclude or keep them."),
+        url=reverse("dashboard:reports", args=[standing.project.slug]),
+        link=_("Reported pictures"),
     )
 
 

@@ -1,5 +1,6 @@
 """Pictures as admins look at them: the gallery of those in doubt, and the page of one."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from labelhub.challenges.models import Report
 from labelhub.dashboard.balance import series_of
 from labelhub.dashboard.image_selectors import VOTES_SHOWN, Doubt, KnownImage, by_probability
 from labelhub.dashboard.wording import Moment, ago, number, percent
@@ -64,6 +66,15 @@ class VoteRow:
 
 
 @dataclass(frozen=True)
+class LogRow:
+    """What an admin did."""
+
+    who: str
+    words: str
+    when: Moment
+
+
+@dataclass(frozen=True)
 class ImagePage:
     """All that is known of one picture, and whether it may become Gold."""
 
@@ -80,6 +91,13 @@ class ImagePage:
     gold_url: str
     gold_words: str  # why there is no form, or what Gold does
     gold_choices: tuple[tuple[int, str, str], ...]  # id, name, colour; empty: no form
+    gold_class: int  # the class it is Gold of; 0: not Gold
+    take_back_url: str
+    excluded: bool
+    reported: str  # what people say is wrong with it; empty: nobody says so
+    exclude_url: str
+    keep_url: str
+    log: tuple[LogRow, ...]
 
 
 def gallery(*, project: Project, doubts: Sequence[Doubt], serving: ModelVersion | None) -> Gallery:
@@ -129,7 +147,8 @@ def image_page(*, project: Project, known: KnownImage, now: datetime) -> ImagePa
     """The page of one picture."""
     image, classes = known.image, catalogue(project)
     consensus: Consensus | None = getattr(image, "consensus", None)
-    refusal = why_not_gold(image)
+    is_gold, here = hasattr(image, "gold"), [project.slug, image.pk]
+    refusal = "" if is_gold else why_not_gold(image)
     return ImagePage(
         name=image.name,
         size=f"{number(image.width)} × {number(image.height)}",
@@ -146,14 +165,35 @@ def image_page(*, project: Project, known: KnownImage, now: datetime) -> ImagePa
         votes_note=_("Only the first %(number)s are shown.") % {"number": number(VOTES_SHOWN)}
         if len(known.votes) == VOTES_SHOWN
         else "",
-        gold_url=reverse("dashboard:mark_gold", args=[project.slug, image.pk]),
-        gold_words=refusal
+        gold_url=reverse("dashboard:correct_gold" if is_gold else "dashboard:mark_gold", args=here),
+        gold_words=gold_words(image)
+        if is_gold
+        else refusal
         or _(
             "Gold is certain: it teaches the network, and it grades people from the next grid on."
         ),
         gold_choices=()
         if refusal
         else tuple((entry.id, entry.name, series_of(entry)) for entry in classes.entries),
+        gold_class=image.gold.label_class_id if is_gold else 0,
+        take_back_url=reverse("dashboard:take_back_gold", args=here),
+        excluded=image.status == Image.Status.EXCLUDED,
+        reported=report_words(known.reports),
+        exclude_url=reverse("dashboard:exclude", args=here),
+        keep_url=reverse("dashboard:keep", args=here),
+        log=tuple(
+            LogRow(str(row.user), row.get_change_message(), ago(row.action_time, now))
+            for row in known.log
+        ),
+    )
+
+
+def report_words(reasons: Sequence[str]) -> str:
+    """What people say of a picture: "2 × broken or blank, 1 × not fit to be shown"."""
+    labels = dict(Report.Reason.choices)
+    return ", ".join(
+        f"{number(count)}\u00a0× {labels[reason]}"
+        for reason, count in Counter(reasons).most_common()
     )
 
 
@@ -176,7 +216,7 @@ def gold_words(image: Image) -> str:
     """Who says what class an image is for certain. The image is Gold."""
     gold = image.gold
     who = str(gold.created_by) if gold.created_by else gold.get_source_display()
-    return _("It is Gold of %(name)s, as %(who)s says. Gold does not change.") % {
+    return _("It is Gold of %(name)s, as %(who)s says.") % {
         "name": gold.label_class.name,
         "who": who,
     }

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from django.contrib.admin.models import LogEntry
 from django.db.models import QuerySet
 
+from labelhub.challenges.reporting import open_reports
+from labelhub.dashboard.log import records_of
 from labelhub.projects.models import Image, Project
 from labelhub.rounds.models import Candidate, ModelVersion, Prediction
 from labelhub.votes.models import Vote
@@ -30,6 +33,8 @@ class KnownImage:
     image: Image  # with gold, example and consensus loaded
     prediction: Prediction | None  # of the serving version, loaded
     votes: tuple[Vote, ...]
+    reports: tuple[str, ...]  # the reasons of those that wait for a decision
+    log: tuple[LogEntry, ...]  # what admins did to it, the latest first
 
 
 def images_in_doubt(
@@ -119,7 +124,8 @@ def known_image(*, project: Project, image_id: int) -> KnownImage | None:
         .select_related("annotator__user", "label_class", "retraction")
         .order_by("pk")[:VOTES_SHOWN]
     )
-    return KnownImage(image, prediction, tuple(votes))
+    reports = open_reports(project=project).filter(image=image).values_list("reason", flat=True)
+    return KnownImage(image, prediction, tuple(votes), tuple(reports), records_of(image=image))
 
 
 def picture_of(*, project_slug: str, image_id: int) -> str | None:

@@ -6,8 +6,10 @@ from datetime import datetime
 from math import log
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
+from labelhub.challenges.models import Report
+from labelhub.challenges.reporting import open_reports
 from labelhub.projects.models import Gold, Image, LabelClass, Project
 from labelhub.projects.selectors import CatalogueEntry, catalogue, projects_with_progress
 from labelhub.rounds.models import ModelVersion, Round
@@ -45,6 +47,7 @@ class Standing:
     serving: ModelVersion | None
     without_gold: tuple[str, ...]  # names of classes
     gold: Mapping[int, int]  # LabelClass id to its number of Gold images
+    reported: int = 0  # images that people reported and no admin decided on
     labelled: int | None = None
     holdout: Holdout | None = None
     news: int | None = None
@@ -79,7 +82,7 @@ class RoundRecord:
 
 
 def standing(*, project: Project) -> Standing:
-    """Everything about one project, in seven queries at most."""
+    """Everything about one project, in eight queries at most."""
     gold = gold_by_class(project=project)
     askable = catalogue(project).askable
     return Standing(
@@ -88,6 +91,7 @@ def standing(*, project: Project) -> Standing:
         serving=serving_version(project=project),
         without_gold=tuple(entry.name for entry in askable if not gold.get(entry.id)),
         gold=gold,
+        reported=open_reports(project=project).values("image").distinct().count(),
         labelled=_labelled(project, sum(gold.values())),
         holdout=_holdout(project),
         news=images_with_news(project=project),
@@ -95,7 +99,7 @@ def standing(*, project: Project) -> Standing:
 
 
 def standings() -> list[Standing]:
-    """Every project for the list, in four queries."""
+    """Every project for the list, in five queries."""
     projects = list(projects_with_progress())
     last = Round.objects.filter(project=OuterRef("pk")).order_by("-number").values("pk")[:1]
     rounds = Round.objects.filter(
@@ -103,9 +107,14 @@ def standings() -> list[Standing]:
     )
     latest = {row.project_id: row for row in rounds}
     serving = {row.project_id: row for row in ModelVersion.objects.filter(serving=True)}
+    reported = dict(
+        Report.objects.filter(decided_at__isnull=True, image__status=Image.Status.ACTIVE)
+        .values_list("project")
+        .annotate(images=Count("image", distinct=True))
+    )
     bare: dict[int, list[str]] = {}
     for project_id, name in (
-        LabelClass.objects.filter(~Exists(Gold.objects.filter(label_class=OuterRef("pk"))))
+        LabelClass.objects.filter(~Exists(_counted_gold().filter(label_class=OuterRef("pk"))))
         .filter(is_none=False)
         .order_by("project", "position")
         .values_list("project_id", "name")
@@ -118,6 +127,7 @@ def standings() -> list[Standing]:
             serving=serving.get(project.pk),
             without_gold=tuple(bare.get(project.pk, ())),
             gold={},
+            reported=reported.get(project.pk, 0),
         )
         for project in projects
     ]
@@ -125,8 +135,13 @@ def standings() -> list[Standing]:
 
 def gold_by_class(*, project: Project) -> dict[int, int]:
     """LabelClass id to the number of its Gold images; classes without any are left out."""
-    rows = Gold.objects.filter(label_class__project=project).values_list("label_class")
+    rows = _counted_gold().filter(label_class__project=project).values_list("label_class")
     return dict(rows.annotate(images=Count("id")).order_by())
+
+
+def _counted_gold() -> QuerySet[Gold]:
+    """Gold of excluded images teaches and grades nobody."""
+    return Gold.objects.filter(image__status=Image.Status.ACTIVE)
 
 
 def _labelled(project: Project, gold: int) -> int | None:
@@ -147,7 +162,9 @@ def class_counts(*, project: Project, gold: Mapping[int, int]) -> tuple[ClassCou
     entries = catalogue(project).entries
     doubt = log(len(entries)) - NO_OPINION
     rows = (
-        Consensus.objects.filter(project=project, entropy__lt=doubt)
+        Consensus.objects.filter(
+            project=project, entropy__lt=doubt, image__status=Image.Status.ACTIVE
+        )
         .values_list("label_class")
         .annotate(images=Count("id"), settled=Count("id", filter=Q(settled=True)))
         .order_by()

@@ -2,13 +2,17 @@
 
 from datetime import datetime
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
+from labelhub.challenges.models import Report
+from labelhub.challenges.reporting import decide
+from labelhub.dashboard import log
 from labelhub.dashboard.image_pages import gold_words, why_not_gold
 from labelhub.dashboard.image_selectors import image_of
 from labelhub.projects.models import Gold, Image, LabelClass, Project
 from labelhub.projects.services import GoldContradiction
-from labelhub.rounds.queueing import mark_gold
+from labelhub.rounds.queueing import correct_gold, mark_gold, take_back_gold
 
 
 class NotGold(ValueError):
@@ -16,7 +20,7 @@ class NotGold(ValueError):
 
 
 def mark_as_gold(
-    *, project: Project, image: Image, label_class_id: int, user_id: int | None, now: datetime
+    *, project: Project, image: Image, label_class_id: int, user_id: int, now: datetime
 ) -> LabelClass:
     """Declare the class of an image of the project, as an admin. Gives the class.
 
@@ -26,14 +30,52 @@ def mark_as_gold(
     if not hasattr(image, "gold") and (refusal := why_not_gold(image)):
         raise NotGold(refusal)
     try:
-        mark_gold(
-            project=project,
-            gold={image.pk: label_class},
-            source=Gold.Source.ADMIN,
-            created_by_id=user_id,
-            now=now,
-        )
+        with transaction.atomic():
+            mark_gold(
+                project=project,
+                gold={image.pk: label_class},
+                source=Gold.Source.ADMIN,
+                created_by_id=user_id,
+                now=now,
+            )
+            log.record(user_id=user_id, image=image, words=f"Marked as Gold: {label_class.name}.")
     except GoldContradiction as error:
         held = image_of(project=project, image_id=image.pk)
         raise NotGold(gold_words(held) if held else _("The image is gone.")) from error
     return label_class
+
+
+def correct_gold_of(
+    *, project: Project, image: Image, label_class_id: int, user_id: int, now: datetime
+) -> LabelClass:
+    """Say another class of an image that is Gold. Gives the class. Raises NotGold."""
+    label_class = LabelClass.objects.get(project=project, pk=label_class_id)
+    before = _gold_of(image).label_class
+    if before == label_class:
+        return label_class
+    words = f"Gold corrected: {label_class.name}, not {before.name}."
+    with transaction.atomic():
+        correct_gold(image=image, label_class=label_class, corrected_by_id=user_id, now=now)
+        log.record(user_id=user_id, image=image, words=words)
+    return label_class
+
+
+def take_gold_back(*, image: Image, user_id: int, now: datetime) -> None:
+    """Make an image that is Gold ordinary again. Raises NotGold."""
+    before = _gold_of(image).label_class
+    with transaction.atomic():
+        take_back_gold(image=image, now=now)
+        log.record(user_id=user_id, image=image, words=f"Gold taken back: {before.name}.")
+
+
+def _gold_of(image: Image) -> Gold:
+    if not hasattr(image, "gold"):
+        raise NotGold(_("It is not Gold any more. Nothing was changed."))
+    return image.gold
+
+
+def decide_on(*, image: Image, decision: Report.Decision, user_id: int, now: datetime) -> None:
+    """Exclude an image, or keep it or take it back in; its reports are closed."""
+    with transaction.atomic():
+        decide(image=image, decision=decision, decided_by_id=user_id, now=now)
+        log.record(user_id=user_id, image=image, words=f"{decision.label.capitalize()}.")

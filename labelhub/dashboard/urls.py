@@ -17,8 +17,19 @@ urlpatterns = [
     path("<slug:slug>/pause/", actions.pause, name="pause"),
     path("<slug:slug>/resume/", actions.resume, name="resume"),
     path("<slug:slug>/rollback/", actions.rollback, name="rollback"),
+    path("<slug:slug>/reports/", views.reports, name="reports"),
     path("<slug:slug>/images/<int:image_id>/", views.image, name="image"),
     path("<slug:slug>/images/<int:image_id>/gold/", actions.mark_gold, name="mark_gold"),
+    path(
+        "<slug:slug>/images/<int:image_id>/gold/correct/", actions.correct_gold, name="correct_gold"
+    ),
+    path(
+        "<slug:slug>/images/<int:image_id>/gold/take-back/",
+        actions.take_back_gold,
+        name="take_back_gold",
+    ),
+    path("<slug:slug>/images/<int:image_id>/exclude/", actions.exclude, name="exclude"),
+    path("<slug:slug>/images/<int:image_id>/keep/", actions.keep, name="keep"),
     path(
         "<slug:slug>/images/<int:image_id>/picture",
         views.picture,

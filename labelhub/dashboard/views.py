@@ -16,6 +16,7 @@ from labelhub.dashboard.access import CHANGE, SEE, project_or_404, staff_who_may
 from labelhub.dashboard.history import csv_rows
 from labelhub.dashboard.image_pages import image_page
 from labelhub.dashboard.image_selectors import known_image, picture_of
+from labelhub.dashboard.reported_pages import reported_page
 from labelhub.dashboard.selectors import round_records
 from labelhub.dashboard.stats import stats
 from labelhub.projects.pictures import PictureMissing, content_type, read_full, read_tile
@@ -88,6 +89,19 @@ def rounds_csv(request: HttpRequest, slug: str) -> HttpResponse:
     csv.writer(buffer).writerows(csv_rows(round_records(project=project_or_404(slug))))
     headers = {"Content-Disposition": f'attachment; filename="{slug}-rounds.csv"'}
     return HttpResponse(buffer.getvalue(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+@require_safe
+@staff_who_may(SEE)
+def reports(request: HttpRequest, slug: str) -> HttpResponse:
+    """The pictures that people reported, and those that were excluded."""
+    project = project_or_404(slug)
+    context = {
+        "head": pages.head(project=project),
+        "page": reported_page(project=project),
+        "may_change": _may(request),
+    }
+    return render(request, "dashboard/reports.html", context)
 
 
 @require_safe

@@ -11,21 +11,16 @@ from numpy.typing import NDArray
 from labelhub.projects.models import Gold, Image, LabelClass, Project
 from labelhub.projects.rows import update_rows
 from labelhub.projects.selectors import catalogue
-from labelhub.projects.services import (
-    add_examples,
-    record_gold,
-    set_aside_holdout,
-    touch_catalogue,
-)
-from labelhub.rounds.models import LONG_AGO, Candidate, Round
+from labelhub.projects.services import add_examples, record_gold, touch_catalogue
+from labelhub.rounds.models import LONG_AGO, Candidate
 from labelhub.votes import aggregation
 from labelhub.votes.consensus import ConsensusBatch
+from labelhub.votes.models import Consensus
 from labelhub.votes.services import refresh_consensus, start_consensus
 
 GOLDEN_RATIO = 0.6180339887498949
 MANY_PEOPLE = 7  # who still disagree about an image: others are asked about first
 UNFINISHED = 100.0  # above every entropy
-BATCH = 500
 
 
 class QueuePlace(NamedTuple):
@@ -105,6 +100,38 @@ def mark_gold(
             )
 
 
+def correct_gold(
+    *, image: Image, label_class: LabelClass, corrected_by_id: int | None, now: datetime
+) -> None:
+    """Say another class of an image that is Gold. From now on it grades by that one.
+
+    Answers given before keep the grades they got: they were right by what was known. Raises
+    Gold.DoesNotExist.
+    """
+    with transaction.atomic():
+        gold = Gold.objects.select_for_update().get(image=image)
+        gold.label_class, gold.source = label_class, Gold.Source.ADMIN
+        gold.created_by_id, gold.created_at = corrected_by_id, now
+        gold.save(update_fields=["label_class", "source", "created_by", "created_at"])
+        refresh_consensus(images=[image.pk], now=now)
+        queued = Candidate.objects.filter(image=image, queue=Candidate.Queue.GOLD)
+        queued.update(label_class=label_class)
+
+
+def take_back_gold(*, image: Image, now: datetime) -> None:
+    """Make an image ordinary again: it rests on its votes, and is asked about where they put it.
+
+    Answers that it graded keep their grades. Raises Gold.DoesNotExist.
+    """
+    with transaction.atomic():
+        Gold.objects.select_for_update().get(image=image).delete()
+        queued, _ = Candidate.objects.filter(image=image).delete()
+        if queued:
+            queue_anew(project=image.project, images=[image.pk], now=now)
+        elif Consensus.objects.filter(image=image).exists():
+            refresh_consensus(images=[image.pk], now=now)
+
+
 def withdraw(*, images: Sequence[int]) -> None:
     """Ask about images no more, until they are queued anew. Grids in flight may be answered."""
     Candidate.objects.filter(image_id__in=images).delete()
@@ -158,21 +185,6 @@ def show_examples(*, label_class: LabelClass, images: Sequence[Image]) -> None:
     with transaction.atomic():
         add_examples(label_class=label_class, images=images)
         Candidate.objects.filter(image__in=images).delete()
-
-
-def top_up_holdout(*, project: Project, now: datetime) -> int:
-    """Set aside what the holdout lacks, and queue it as such. Gives the number set aside."""
-    last = Round.objects.filter(project=project).order_by("-opened_at").first()
-    with transaction.atomic():
-        chosen = set_aside_holdout(project=project, trained_before=last.opened_at if last else None)
-        for start in range(0, len(chosen), BATCH):
-            part = chosen[start : start + BATCH]
-            Candidate.objects.filter(image_id__in=part, queue=Candidate.Queue.OPEN).update(
-                queue=Candidate.Queue.HOLDOUT
-            )
-            batch = refresh_consensus(images=part, now=now)
-            requeue(project=project, batch=batch, release=False)
-    return len(chosen)
 
 
 def questions(

@@ -13,8 +13,9 @@ from tests.dashboard.given import past_rounds, running_round
 from tests.factories import shapes_project
 
 pytestmark = pytest.mark.django_db
-PAGES = ("", "answers/", "round/", "details/", "stats.json", "rounds.csv")
+PAGES = ("", "answers/", "round/", "details/", "stats.json", "rounds.csv", "reports/")
 ACTIONS = ("run/", "pause/", "resume/", "rollback/")
+VERBS = ("gold", "gold/correct", "gold/take-back", "exclude", "keep")
 
 
 def addresses(project: Project) -> list[str]:
@@ -30,8 +31,8 @@ def addresses(project: Project) -> list[str]:
 def actions(project: Project) -> list[str]:
     image = project.images.order_by("-pk").first()
     assert image is not None
-    rests = (*ACTIONS, f"images/{image.pk}/gold/")
-    return [f"/dashboard/{project.slug}/{rest}" for rest in rests]
+    own = [f"images/{image.pk}/{verb}/" for verb in VERBS]
+    return [f"/dashboard/{project.slug}/{rest}" for rest in (*ACTIONS, *own)]
 
 
 def test_a_stranger_is_sent_to_the_login_and_back(project: Project) -> None:
@@ -123,4 +124,6 @@ def test_a_project_that_is_not_there_is_not_found(ada: Client, project: Project)
     assert image is not None
     for rest in ("", "picture", "tile"):
         assert ada.get(f"/dashboard/{project.slug}/images/{image.pk}/{rest}").status_code == 404
-    assert ada.post(f"/dashboard/{project.slug}/images/{image.pk}/gold/").status_code == 404
+    for verb in VERBS:
+        address = f"/dashboard/{project.slug}/images/{image.pk}/{verb}/"
+        assert ada.post(address).status_code == 404

@@ -16,7 +16,7 @@ from tests.dashboard.given import past_round, past_rounds, predict, running_roun
 from tests.factories import NOON, add_shapes, shapes_project
 
 pytestmark = pytest.mark.django_db
-PROJECTS_BUDGET = 6
+PROJECTS_BUDGET = 7
 COCKPIT_BUDGET = 15
 
 

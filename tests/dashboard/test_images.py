@@ -7,17 +7,20 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from labelhub.challenges.models import Challenge
+from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import Gold, Image, LabelClass, Project
 from labelhub.projects.pictures import clean_array, store
 from labelhub.projects.services import NewImage, add_examples, add_images
 from labelhub.rounds.models import Candidate
+from labelhub.rounds.queueing import requeue
 from labelhub.votes.models import Consensus, Vote
-from labelhub.votes.services import NewVote, record_votes, retract_votes
+from labelhub.votes.services import NewVote, record_votes, refresh_consensus, retract_votes
 from tests.dashboard.given import past_round, predict
-from tests.factories import NOON, visitor
+from tests.factories import NOON, dice, visitor
 
 pytestmark = pytest.mark.django_db
-IMAGE_BUDGET = 9
+IMAGE_BUDGET = 12
 
 
 def open_image(project: Project) -> Image:
@@ -94,6 +97,78 @@ def test_gold_of_another_class_is_refused_in_words(ada: Client, project: Project
     mark(ada, image, named(project, "cross").pk)
     assert "It is Gold of cross" in mark(ada, image, named(project, "circle").pk)
     assert Gold.objects.get(image=image).label_class.key == "cross"
+
+
+def act(client: Client, image: Image, verb: str, **fields: object) -> str:
+    """The page of a picture after something was done to it, in plain spaces."""
+    address = f"/dashboard/{image.project.slug}/images/{image.pk}/"
+    answer = client.post(f"{address}{verb}/", fields, follow=True)
+    assert answer.redirect_chain == [(address, 302)]
+    return " ".join(answer.text.replace("\u00a0", " ").split())
+
+
+def test_ada_corrects_gold_and_it_grades_by_the_new_class_from_then_on(
+    ada: Client, project: Project
+) -> None:
+    person = visitor(project)
+    challenge = issue_challenge(annotator=person, now=NOON, generator=dice())
+    submit_answer(annotator=person, public_id=challenge.public_id, selected=[], now=NOON)
+    graded = Challenge.objects.values().get(pk=challenge.pk)
+    tile = challenge.tiles.filter(reason="gold", image__gold__label_class__key="circle")[0]
+    page = act(ada, tile.image, "gold/correct", label_class=named(project, "cross").pk)
+    assert "Corrected: it is Gold of cross. Grades given before stand." in page
+    assert "Gold corrected: cross, not circle." in page
+    gold = Gold.objects.get(image=tile.image)
+    assert (gold.label_class.key, gold.source) == ("cross", Gold.Source.ADMIN)
+    assert gold.created_by == User.objects.get(username="ada")
+    assert Consensus.objects.get(image=tile.image).label_class.key == "cross"
+    candidate = Candidate.objects.get(image=tile.image)
+    assert (candidate.queue, candidate.label_class.key) == (Candidate.Queue.GOLD, "cross")
+    assert Challenge.objects.values().get(pk=challenge.pk) == graded
+
+
+def test_gold_that_is_taken_back_rests_on_its_votes_and_is_asked_about(
+    ada: Client, project: Project
+) -> None:
+    image = open_image(project)
+    for _ in range(2):
+        vote(project, image, "circle", answer=True)
+    batch = refresh_consensus(images=[image.pk], now=NOON)
+    requeue(project=project, batch=batch, release=True)
+    before = Consensus.objects.get(image=image)
+    place = Candidate.objects.values().get(image=image)
+    mark(ada, image, named(project, "cross").pk)
+    page = act(ada, image, "gold/take-back")
+    assert "Gold no more" in page
+    assert page.index("Gold taken back: cross.") < page.index("Marked as Gold: cross.")
+    assert not Gold.objects.filter(image=image).exists()
+    after = Consensus.objects.get(image=image)
+    assert bytes(after.probabilities) == bytes(before.probabilities)
+    assert (after.settled, after.humans) == (before.settled, 2)
+    again = Candidate.objects.values().get(image=image)
+    for name in ("queue", "label_class_id", "priority", "probability", "shuffle"):
+        assert again[name] == place[name]
+    assert "It is not Gold any more." in act(ada, image, "gold/take-back")
+    assert "It is not Gold any more." in act(
+        ada, image, "gold/correct", label_class=named(project, "cross").pk
+    )
+
+
+def test_gold_of_an_excluded_picture_is_taken_back_without_asking_about_it(
+    ada: Client, project: Project
+) -> None:
+    image = project.images.filter(gold__isnull=False)[0]
+    act(ada, image, "exclude")
+    act(ada, image, "gold/take-back")
+    assert not Candidate.objects.filter(image=image).exists()
+    assert not Consensus.objects.get(image=image).settled
+
+
+def test_a_correction_to_the_same_class_changes_nothing(ada: Client, project: Project) -> None:
+    image = project.images.filter(gold__isnull=False)[0]
+    before = Gold.objects.values().get(image=image)
+    act(ada, image, "gold/correct", label_class=before["label_class_id"])
+    assert Gold.objects.values().get(image=image) == before
 
 
 def test_an_example_and_an_excluded_picture_cannot_become_gold(

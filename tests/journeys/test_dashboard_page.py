@@ -8,10 +8,13 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from labelhub.projects.models import Gold, Project
+from labelhub.challenges.reporting import Reported
+from labelhub.challenges.services import issue_challenge, submit_answer
+from labelhub.projects.models import Gold, Image, Project
 from labelhub.rounds.models import Round
 from labelhub.rounds.progress import count_progress
 from tests.dashboard.given import past_round, past_rounds, predict, running_round
+from tests.factories import dice, visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 PHONE = {"width": 390, "height": 844}
@@ -113,8 +116,40 @@ def test_ada_marks_a_picture_in_doubt_by_keyboard_alone(
     page.locator("[name=label_class]").first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Marked as Gold: cross.")).to_be_visible()
+    expect(page.get_by_text("Marked as Gold: cross.", exact=True)).to_be_visible()
     assert Gold.objects.filter(source=Gold.Source.ADMIN).count() == 1
+
+
+def test_ada_decides_on_a_reported_picture_by_keyboard_alone(
+    page: Page, live_server: LiveServer, busy: Project, complaints: list[str]
+) -> None:
+    person = visitor(busy)
+    challenge = issue_challenge(annotator=person, now=timezone.now(), generator=dice())
+    submit_answer(
+        annotator=person,
+        public_id=challenge.public_id,
+        selected=[],
+        reported=Reported((4,), "broken"),
+        now=timezone.now(),
+    )
+    image = challenge.tiles.get(place=4).image
+    sign_in(page.context, live_server)
+    page.goto(cockpit(live_server, busy))
+    page.get_by_role("link", name="Reported pictures").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 × broken or blank")).to_be_visible()
+    page.locator(".decision-card .thumb").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name=f"Exclude {image.name}")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No reported picture waits for you")).to_be_visible()
+    image.refresh_from_db()
+    assert image.status == Image.Status.EXCLUDED
+    page.get_by_role("button", name=f"Take back in {image.name}").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Excluded pictures")).to_have_count(0)
+    image.refresh_from_db()
+    assert image.status == Image.Status.ACTIVE
 
 
 def test_nothing_is_wider_than_a_phone(
@@ -123,7 +158,8 @@ def test_nothing_is_wider_than_a_phone(
     sign_in(page.context, live_server)
     page.set_viewport_size(PHONE)
     image = busy.images.filter(gold=None, example=None)[0]
-    for rest in ("", "shapes/", f"shapes/images/{image.pk}/", "shapes/rollback/"):
+    own = ("", "reports/", f"images/{image.pk}/", "rollback/")
+    for rest in ("", *(f"shapes/{name}" for name in own)):
         page.goto(f"{live_server.url}/dashboard/{rest}")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

@@ -1,0 +1,94 @@
+"""Pictures that people reported, and those an admin excluded: looked at, and decided on."""
+
+from dataclasses import dataclass
+
+from django.db.models import Exists, Max, OuterRef
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from labelhub.challenges.reporting import open_reports
+from labelhub.dashboard.image_pages import Thumb, report_words
+from labelhub.dashboard.wording import number
+from labelhub.projects.models import Image, Project
+from labelhub.rounds.models import Candidate
+
+MOST = 60
+
+
+@dataclass(frozen=True)
+class DecisionThumb:
+    """A picture to decide on: ``reason`` says what people reported, ``place`` where it is now."""
+
+    thumb: Thumb
+    place: str
+    exclude_url: str
+    keep_url: str
+
+
+@dataclass(frozen=True)
+class ReportedPage:
+    """The reported pictures, the latest first, and the excluded ones."""
+
+    title: str
+    reported: tuple[DecisionThumb, ...]
+    excluded: tuple[DecisionThumb, ...]
+    more: str  # how many of either are not shown
+
+
+def reported_page(*, project: Project) -> ReportedPage:
+    """What waits for a decision, and what was excluded; four queries."""
+    waiting = open_reports(project=project)
+    latest = (
+        waiting.values("image", "image__name")
+        .annotate(last=Max("pk"), asked=Exists(Candidate.objects.filter(image=OuterRef("image"))))
+        .order_by("-last")[:MOST]
+    )
+    rows = list(latest.values_list("image", "image__name", "asked"))
+    reasons: dict[int, list[str]] = {}
+    for image_id, reason in waiting.filter(image__in=[row[0] for row in rows]).values_list(
+        "image", "reason"
+    ):
+        reasons.setdefault(image_id, []).append(reason)
+    excluded = Image.objects.filter(project=project, status=Image.Status.EXCLUDED)
+    count = waiting.values("image").distinct().count()
+    return ReportedPage(
+        title=ngettext(
+            "%(n)s reported picture waits for you", "%(n)s reported pictures wait for you", count
+        )
+        % {"n": number(count)}
+        if count
+        else _("No reported picture waits for you"),
+        reported=tuple(
+            _thumb(
+                project,
+                image_id,
+                name,
+                reason=report_words(reasons.get(image_id, [])),
+                place=_("Still asked about.")
+                if asked
+                else _("Nobody is asked about it until you decide."),
+            )
+            for image_id, name, asked in rows
+        ),
+        excluded=tuple(
+            _thumb(project, image_id, name, reason=_("excluded"), place="")
+            for image_id, name in excluded.order_by("-pk").values_list("pk", "name")[:MOST]
+        ),
+        more=_("The first %(n)s of each are shown.") % {"n": MOST} if count > MOST else "",
+    )
+
+
+def _thumb(project: Project, image_id: int, name: str, *, reason: str, place: str) -> DecisionThumb:
+    here = [project.slug, image_id]
+    return DecisionThumb(
+        thumb=Thumb(
+            url=reverse("dashboard:image", args=here),
+            picture_url=reverse("dashboard:tile", args=here),
+            name=name,
+            reason=reason,
+        ),
+        place=place,
+        exclude_url=reverse("dashboard:exclude", args=here),
+        keep_url=reverse("dashboard:keep", args=here),
+    )
