@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from labelhub.projects.models import Project
 from labelhub.projects.pictures import clean_array, store
 from labelhub.projects.services import NewImage, add_images, create_project
-from labelhub.rounds.queueing import open_for_labelling, top_up_holdout
+from labelhub.rounds.holdout import top_up_holdout
+from labelhub.rounds.queueing import open_for_labelling
 from labelhub.votes.services import NewVote, record_votes
 from tests.factories import NOON, true_key, visitor
 

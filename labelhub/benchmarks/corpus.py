@@ -13,8 +13,9 @@ from labelhub.projects.commands import progress
 from labelhub.projects.models import Image, Project
 from labelhub.projects.pictures import clean_array, store
 from labelhub.projects.services import create_project, fold_of
+from labelhub.rounds.holdout import top_up_holdout
 from labelhub.rounds.progress import count_progress
-from labelhub.rounds.queueing import open_for_labelling, requeue, top_up_holdout
+from labelhub.rounds.queueing import open_for_labelling, requeue
 from labelhub.votes.consensus import Basis
 from labelhub.votes.parameters import first_parameters
 from labelhub.votes.services import refresh_consensus

@@ -25,8 +25,9 @@ from labelhub.projects.pictures import (
     store,
     sync,
 )
-from labelhub.projects.services import NewImage, add_images
-from labelhub.rounds.queueing import mark_gold, open_for_labelling, show_examples, top_up_holdout
+from labelhub.projects.services import NewImage, add_images, take_turn
+from labelhub.rounds.holdout import top_up_holdout
+from labelhub.rounds.queueing import mark_gold, open_for_labelling, show_examples
 
 BATCH = 500
 EXAMPLES = 2  # pictures beside a question; they grade nobody
@@ -93,7 +94,6 @@ def import_images(
         return report
     if gold:
         _choose_examples(project)
-    top_up_holdout(project=project, now=now)
     return report
 
 
@@ -131,10 +131,10 @@ def _clean(item: Item) -> CleanPicture:
 
 
 def _commit(project: Project, pictures: list[Incoming], now: datetime) -> Sorted:
-    """Write one batch: images with their first Consensus and place in the queues, and Gold."""
+    """Write one batch: images with their first Consensus and place in the queues, Gold, holdout."""
     sync()
     with transaction.atomic():
-        _take_turns(project)
+        take_turn(project=project)
         batch = sort_batch(project=project, batch=pictures)
         added = add_images(
             project=project, pictures=[one.picture for one in batch.fresh.values()], now=now
@@ -149,19 +149,16 @@ def _commit(project: Project, pictures: list[Incoming], now: datetime) -> Sorted
             created_by_id=None,
             now=now,
         )
+        top_up_holdout(project=project, now=now)  # here: a Round may read these at any moment
     return batch
-
-
-def _take_turns(project: Project) -> None:
-    """Make imports into one project wait for each other, batch by batch; votes do not wait."""
-    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
 @transaction.atomic
 def _choose_examples(project: Project) -> None:
     """Show the first Gold beside the question of each class that has no examples yet."""
-    _take_turns(project)
+    take_turn(project=project)
     for label_class in project.label_classes.filter(is_none=False, examples__isnull=True):
-        known = Image.objects.filter(gold__label_class=label_class, holdout=False).order_by("pk")
+        known = Image.objects.filter(gold__label_class=label_class).order_by("pk")
         if known.count() >= LEAST_GOLD:
-            show_examples(label_class=label_class, images=list(known[:EXAMPLES]))
+            shown = known.filter(holdout=False)[:EXAMPLES]
+            show_examples(label_class=label_class, images=list(shown))

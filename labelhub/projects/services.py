@@ -216,25 +216,3 @@ def holdout_target(images: int) -> int:
     """How many of so many images are held out: 5 %, 200 to 2,000, never over 20 %."""
     wanted = min(max(round(images * HOLDOUT_SHARE), HOLDOUT_LEAST), HOLDOUT_MOST)
     return min(wanted, int(images * HOLDOUT_SHARE_MOST))
-
-
-def set_aside_holdout(*, project: Project, trained_before: datetime | None) -> list[int]:
-    """Top the holdout up by smallest content hash; gives the ids of the images set aside.
-
-    ``trained_before`` is the time of the last label snapshot: images older than that may have been
-    trained on and are never held out any more.
-    """
-    with transaction.atomic():
-        active = Image.objects.filter(
-            project=project, status=Image.Status.ACTIVE, parent__isnull=True
-        )
-        missing = holdout_target(active.count()) - active.filter(holdout=True).count()
-        if missing <= 0:
-            return []
-        eligible = active.filter(holdout=False)
-        if trained_before is not None:
-            eligible = eligible.filter(created_at__gt=trained_before)
-        chosen = list(eligible.order_by("sha256").values_list("pk", flat=True)[:missing])
-        for start in range(0, len(chosen), 500):
-            Image.objects.filter(pk__in=chosen[start : start + 500]).update(holdout=True)
-    return chosen

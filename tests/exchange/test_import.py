@@ -11,7 +11,7 @@ from labelhub.exchange.services import ImportReport, import_images
 from labelhub.projects.models import Example, Gold, Image
 from labelhub.projects.pictures import open_full
 from labelhub.projects.services import create_project
-from labelhub.rounds.models import Candidate
+from labelhub.rounds.models import Candidate, Round
 from labelhub.votes.models import Consensus
 from tests.exchange import given
 from tests.factories import NOON
@@ -154,6 +154,28 @@ def test_a_holdout_is_set_aside_at_import(tmp_path: Path) -> None:
     hashes = sorted(Image.objects.values_list("sha256", flat=True))
     assert sorted(held.values_list("sha256", flat=True)) == hashes[:6]
     assert Candidate.objects.filter(queue=Candidate.Queue.HOLDOUT).count() == 6
+
+
+def test_a_round_may_read_an_import_that_is_under_way_or_was_killed(
+    tmp_path: Path, monkeypatch
+) -> None:
+    project, source = given.project(), given.tree(tmp_path / "in", per_class=10)
+    monkeypatch.setattr(services, "BATCH", 10)
+    committed = services._commit
+
+    def a_round_reads_the_first_batch(*arguments) -> object:
+        done = committed(*arguments)
+        if Image.objects.count() == 10:
+            assert Image.objects.filter(holdout=True).count() == 2
+            last = Image.objects.latest("pk").pk
+            Round.objects.create(project=project, number=1, last_image=last)
+        return done
+
+    monkeypatch.setattr(services, "_commit", a_round_reads_the_first_batch)
+    import_images(project=project, source=source, now=NOON)
+    read = Round.objects.get().last_image
+    assert Image.objects.filter(holdout=True, pk__lte=read).count() == 2
+    assert Image.objects.filter(holdout=True).count() == 6
 
 
 def test_an_interrupted_import_leaves_whole_batches_and_again_adds_the_rest(

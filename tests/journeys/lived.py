@@ -8,9 +8,10 @@ from fixtures.shapes import draw_shapes
 from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import Gold, Project
 from labelhub.rounds import services
+from labelhub.rounds.holdout import top_up_holdout
 from labelhub.rounds.models import ModelVersion, Round
 from labelhub.rounds.progress import count_progress
-from labelhub.rounds.queueing import mark_gold, top_up_holdout
+from labelhub.rounds.queueing import mark_gold
 from tests.factories import visitor
 from tests.journeys.drawn import SEED, drawn_project
 from workers.ranking import rank_shard

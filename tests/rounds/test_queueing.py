@@ -5,8 +5,9 @@ import pytest
 from labelhub.challenges.models import Tile
 from labelhub.challenges.services import issue_challenge
 from labelhub.projects.models import Gold, Image, Project
+from labelhub.rounds.holdout import top_up_holdout
 from labelhub.rounds.models import Candidate
-from labelhub.rounds.queueing import MANY_PEOPLE, mark_gold, requeue, top_up_holdout
+from labelhub.rounds.queueing import MANY_PEOPLE, mark_gold, requeue
 from labelhub.votes.services import NewVote, record_votes
 from tests.factories import NOON, dice, shapes_project, true_key, visitor
 
