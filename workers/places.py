@@ -1,5 +1,6 @@
 """Where workers keep their files under DATA_DIR."""
 
+import shutil
 from pathlib import Path
 
 from django.conf import settings
@@ -17,6 +18,20 @@ def shard_folder(project: Project, image_size: int, channels: int) -> Path:
 def round_folder(training: Round) -> Path:
     """What a Round has made so far, so that a restart goes on from there. Removed at its end."""
     return _made(Path(settings.DATA_DIR) / "rounds" / str(training.pk))
+
+
+def clear_round_folders() -> int:
+    """Remove what a worker killed at the very end has left of Rounds that are over. Gives how many.
+
+    A Round that ranks is published: nobody trains it any more.
+    """
+    cleared = 0
+    for folder in (Path(settings.DATA_DIR) / "rounds").glob("[0-9]*"):
+        open_round = Round.objects.filter(pk=int(folder.name))
+        if not open_round.exclude(state__in=[*Round.CLOSED, Round.State.RANKING]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            cleared += 1
+    return cleared
 
 
 def model_folder(project: Project) -> Path:
