@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from classifier import checkpoint
-from classifier.atomic import sync_folder
+from classifier.atomic import replace_file, sync_folder
 from classifier.config import TrainConfig
 from classifier.train import Progress, train
 from labelhub.projects.models import Project
@@ -68,11 +68,19 @@ def _finished(
 
 
 def publish_file(*, project: Project, path: Path, sha256: str) -> None:
-    """Put a finished network among the project's models, named by its hash."""
+    """Put a finished network among the project's models, named by its hash.
+
+    By a link where the file system has links, else by a copy; in one step either way.
+    """
     target = model_folder(project) / f"{sha256}.safetensors"
-    if not target.exists():
+    try:
         os.link(path, target)
-        sync_folder(target.parent)
+    except FileExistsError:
+        logger.info("%s is there already", target)
+    except OSError as error:
+        logger.info("%s is copied, not linked: %s", target, error)
+        replace_file(target, path.read_bytes())
+    sync_folder(target.parent)
 
 
 def load_network(*, project: Project, sha256: str) -> nn.Module:

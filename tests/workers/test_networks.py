@@ -1,0 +1,50 @@
+"""A finished network is published by its hash, in one step, whatever the file system."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from labelhub.projects.models import Project
+from tests.factories import shapes_project
+from workers.networks import publish_file
+from workers.places import model_folder
+
+pytestmark = pytest.mark.django_db
+NETWORK = b"a network"
+SHA256 = hashlib.sha256(NETWORK).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(settings, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture
+def project() -> Project:
+    return shapes_project()
+
+
+def no_links(*_: object) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def linked_just_before(_: Path, target: Path) -> None:
+    """Another worker publishes the same file in the same moment."""
+    target.write_bytes(NETWORK)
+    raise FileExistsError(errno.EEXIST, "File exists")
+
+
+@pytest.mark.parametrize("link", [os.link, no_links, linked_just_before])
+def test_a_network_is_published_where_links_are_not_to_be_had_and_twice_at_once(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link
+) -> None:
+    made = tmp_path / "network-0.safetensors"
+    made.write_bytes(NETWORK)
+    monkeypatch.setattr(os, "link", link)
+    publish_file(project=project, path=made, sha256=SHA256)
+    published = list(model_folder(project).iterdir())
+    assert [file.name for file in published] == [f"{SHA256}.safetensors"]
+    assert published[0].read_bytes() == NETWORK
