@@ -28,7 +28,7 @@ from workers.demo.project import (
 PORT = 8000
 HEADLESS_ROBOTS = 5
 HEADLESS_ROUNDS = 2
-MINUTES_A_ROUND = 5.0
+MINUTES_A_ROUND = 15.0  # of a minute on an idle machine; training gives way to everything else
 PACE, HEADLESS_PACE = 2.5, 1.0  # seconds a robot takes for a grid
 
 
@@ -52,7 +52,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--rounds", type=int, help="of a headless run")
         parser.add_argument(
-            "--minutes", type=float, help="a headless run fails after these (5 a Round)"
+            "--minutes", type=float, help="a headless run fails after these (15 a Round)"
         )
         parser.add_argument("--pace", type=float, help="seconds a robot takes for a grid")
         parser.add_argument("--images", type=int, help="pictures of a new demo project")
