@@ -1,12 +1,15 @@
 """Ranking: what it reads, what it writes, and what becomes of it when it cannot go on."""
 
 from datetime import datetime
+from threading import Event, Thread
 
 import pytest
+from django.db import connection
 
 from classifier.checkpoint import BadCheckpoint
 from labelhub.projects.models import Project
 from labelhub.rounds.models import ModelVersion, Prediction, Round
+from labelhub.rounds.services import roll_back
 from labelhub.rounds.shards import MOST_TRIES, start_ranking
 from labelhub.rounds.sweeping import sweep_shards
 from labelhub.votes.models import Consensus
@@ -108,3 +111,36 @@ def test_a_version_replaced_in_mid_ranking_is_not_heard_any_more(monkeypatch) ->
     monkeypatch.setattr(ranking, "write_predictions", replaced_meanwhile)
     rank(version)
     assert set(Consensus.objects.values_list("model_version", flat=True)) == {None}
+
+
+def test_a_rollback_waits_for_the_rows_that_are_being_written(monkeypatch) -> None:
+    """Either order is right; half of each is not."""
+    project = striped_project(images=12)
+    good = untrained_version(project)
+    rank(good)
+    bad = untrained_version(project)
+    ModelVersion.objects.filter(pk=bad.pk).update(before=good)
+    real, events = ranking.refresh_consensus, []
+    rolled_back = Event()
+
+    def roll_back_meanwhile() -> None:
+        try:
+            roll_back(project=project, to_number=None, now=NOON)
+            events.append("rolled back")
+            rolled_back.set()
+        finally:
+            connection.close()
+
+    person = Thread(target=roll_back_meanwhile)
+
+    def slowly(**arguments):
+        person.start()
+        assert not rolled_back.wait(0.5), "it did not wait"
+        batch = real(**arguments)
+        events.append("believed")
+        return batch
+
+    monkeypatch.setattr(ranking, "refresh_consensus", slowly)
+    rank(bad)
+    person.join()
+    assert events == ["believed", "rolled back"]
