@@ -17,7 +17,8 @@ from labelhub.votes.models import Consensus
 from labelhub.votes.services import NewVote, record_votes
 from tests.factories import NOON, visitor
 from tests.workers.coloured import coloured_project
-from workers import promotion, training
+from workers import networks, promotion, training
+from workers.places import model_folder
 
 # Real commits: the lease is kept from a thread, and messages leave after the commit.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -174,6 +175,16 @@ def test_rollback_serves_the_version_before_and_ranks_by_it(project: Project) ->
     assert Prediction.objects.filter(model_version__number=1).count() == project.images.count()
     assert set(Consensus.objects.values_list("model_version", flat=True)) == {1}
     assert result_of("rollback", "colours", "2") == {"from": 1, "to": 2}
+
+
+def test_rollback_to_a_version_whose_file_is_gone_says_so(project: Project) -> None:
+    result_of("run_round", "colours", "--wait")
+    result_of("run_round", "colours", "--wait")
+    first = ModelVersion.objects.get(number=1)
+    networks._load.cache_clear()
+    (model_folder(project) / f"{first.sha256}.safetensors").unlink()
+    with pytest.raises(CommandError, match=r"version 1 serves but cannot rank: .*no such file"):
+        call_command("rollback", "colours", stdout=io.StringIO(), stderr=io.StringIO())
 
 
 def test_rollback_without_an_earlier_version_changes_nothing(project: Project) -> None:

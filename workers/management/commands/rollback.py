@@ -37,3 +37,6 @@ class Command(BaseCommand):
         if not ranked_by_workers(version=now_serving, clock=timezone.now, pause=time.sleep):
             self.stderr.write("No worker is listening: the images are ranked in this process.")
             rank_here(version=now_serving, clock=timezone.now)
+            failed = now_serving.ranking_shards.filter(finished_at=None).first()
+            if failed is not None:
+                raise CommandError(f"{now_serving} serves but cannot rank: {failed.trouble}")
