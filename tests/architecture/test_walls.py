@@ -83,3 +83,14 @@ def test_every_migration_has_a_name_that_says_what_it_does() -> None:
     names = [path.stem for path in ROOT.glob("labelhub/*/migrations/0*.py")]
     assert names
     assert [name for name in names if "_auto_" in name] == []
+
+
+def test_torchs_threads_sleep_while_they_wait() -> None:
+    out = in_a_fresh_interpreter(
+        "import os; os.environ.pop('OMP_WAIT_POLICY', None)\n"
+        "import django, sys; django.setup()\n"
+        "loaded_before = 'torch' in sys.modules\n"
+        "import workers.torch_tasks\n"
+        "print(loaded_before, 'torch' in sys.modules, os.environ['OMP_WAIT_POLICY'])"
+    )
+    assert out.split() == ["False", "True", "PASSIVE"]
