@@ -1,5 +1,9 @@
 """Bad pictures: what a report leaves out, when a picture leaves the queues, what admins decide."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -179,6 +183,40 @@ def test_a_picture_leaves_the_queues_when_two_people_report_it(nine: Project) ->
     assert image.pk not in set(grid(visitor(nine)).tiles.values_list("image_id", flat=True))
     image.refresh_from_db()
     assert image.status == Image.Status.ACTIVE  # its votes stay: only an admin excludes
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_who_report_in_the_same_moment_are_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = shapes_project(images=9, gold_per_class=0)
+    together, both_wrote = Barrier(2), Barrier(2)
+    people, count = [], reporting._hold_back
+
+    def count_late(*of: object) -> None:
+        with suppress(BrokenBarrierError):  # as it should be: the other one waits for this one
+            both_wrote.wait(timeout=1)
+        count(*of)
+
+    monkeypatch.setattr(reporting, "_hold_back", count_late)
+    for _ in range(2):
+        person = visitor(project)
+        challenge = grid(person)
+        people.append((person, challenge))
+        Candidate.objects.update(leased_until=NOON)  # both look at it
+
+    def say(number: int) -> None:
+        person, challenge = people[number]
+        try:
+            together.wait()
+            answer(person, challenge, bad=tuple(range(9)))  # no vote whose rows would be waited for
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as at_once:
+        list(at_once.map(say, range(2)))
+    assert Report.objects.count() == 18
+    assert not Candidate.objects.exists()
 
 
 def test_careless_carla_alone_takes_nothing_out(nine: Project) -> None:
