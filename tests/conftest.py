@@ -10,7 +10,7 @@ from labelhub.benchmarks.postgres import database_of_its_own, postgres_url
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL server."""
-    with postgres_url() as url:
+    with postgres_url(autovacuum=False) as url:
         yield url
 
 

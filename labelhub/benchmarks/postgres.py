@@ -32,15 +32,20 @@ def binaries() -> Path:
 
 
 @contextmanager
-def postgres_url() -> Iterator[str]:
-    """The URL of an empty database on a running server, for as long as the block runs."""
+def postgres_url(*, autovacuum: bool = True) -> Iterator[str]:
+    """The URL of an empty database on a running server, for as long as the block runs.
+
+    Tests roll back what they wrote, and do without autovacuum: it would find the tables empty, and
+    plans made for empty tables read them whole for each row of the next test. A server that is
+    given keeps its own settings.
+    """
     if given := os.environ.get("TEST_DATABASE_URL"):
         with database_of_its_own(given) as url:
             yield url
         return
     folder = Path(tempfile.mkdtemp(prefix="lh-pg-"))
     try:
-        with _server(binaries(), folder) as url:
+        with _server(binaries(), folder, f"-c autovacuum={'on' if autovacuum else 'off'}") as url:
             yield url
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -59,7 +64,7 @@ def database_of_its_own(server: str) -> Iterator[str]:
 
 
 @contextmanager
-def _server(tools: Path, folder: Path) -> Iterator[str]:
+def _server(tools: Path, folder: Path, settings: str) -> Iterator[str]:
     """PostgreSQL refuses to run as root, so root hands the folder and the program to another."""
     user = _unprivileged() if os.geteuid() == 0 else None
     if user:
@@ -94,7 +99,8 @@ def _server(tools: Path, folder: Path) -> Iterator[str]:
         "-E",
         "UTF8",
     )
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c max_connections=60"
+    places = f"-c listen_addresses='' -c unix_socket_directories={folder}"
+    options = f"{places} -c max_connections=60 {settings}"
     log = str(folder / "log")
     run(str(tools / "pg_ctl"), "-D", data, "-w", "-l", log, "-o", options, "start")
     try:
