@@ -78,7 +78,7 @@ class TrainConfig:
     channels: int = 3
     steps: int = 600
     batch_size: int = 64
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     weight_decay: float = 0.2
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0

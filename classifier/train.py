@@ -20,6 +20,7 @@ from torch.nn import functional
 from classifier.augment import augment
 from classifier.compute import cpu_threads, device_for
 from classifier.config import TrainConfig
+from classifier.folding import folded
 from classifier.resume import TrainingFile
 from classifier.sampling import draw_order, draw_shares
 from classifier.training_set import TrainingSet
@@ -78,7 +79,7 @@ def train(
         _loop(config, data, state, on_progress, file)
     if file:
         file.remove()
-    return state.network.eval()
+    return folded(state.network).eval()
 
 
 def _loop(

@@ -9,6 +9,7 @@ from torch.optim import AdamW, Optimizer
 
 from classifier.compute import device_for
 from classifier.config import TrainConfig
+from classifier.folding import with_norms
 from classifier.model import build
 from classifier.training_set import TrainingSet
 
@@ -29,7 +30,7 @@ class TrainingState:
     @classmethod
     def fresh(cls, config: TrainConfig, data: TrainingSet) -> Self:
         """Before the first step: weights drawn from the seed, pixel statistics of the data."""
-        network = build(config)
+        network = with_norms(build(config))
         mean, std = data.channel_statistics()
         own = network.state_dict()
         if "mean" in own:
