@@ -2,9 +2,9 @@
 
 A grid asks about the class whose most wanted images sum to the most. It holds those, Gold of both
 kinds where it grades, one image of the holdout about which this class is the question, and a random
-slice; at most 70 % of its tiles are expected to be selected, for a grid whose answer is always "all"
-teaches people to stop looking, and Gold of the class asked for keeps "none" from being the answer
-of most graded ones.
+slice. At most 70 % of its tiles are expected to be selected, for a grid whose answer is always
+"all" teaches people to stop looking, and Gold of the class asked for keeps "none" from being the
+answer of most graded ones.
 """
 
 from collections.abc import Sequence
