@@ -153,11 +153,17 @@ def _tiles_over_any_sheet(count: int, _language: str | None) -> str:
         for place in range(count)
     ]
     context = {"tiles": tiles, "sheet_url": SHEET_SLOT}
-    return render_to_string("challenges/_tiles.html", context)
+    return _rendered("challenges/_tiles.html", context)
 
 
 @lru_cache(maxsize=64)
 def _report_markup(_language: str | None) -> SafeString:
     """The way to report bad pictures: the same for every grid in a language."""
     context = {"reasons": Report.Reason.choices}
-    return render_to_string("challenges/_report.html", context)
+    return _rendered("challenges/_report.html", context)
+
+
+def _rendered(template: str, context: dict[str, Any]) -> SafeString:
+    """Without the lines' indents: what every grid carries is read by no person."""
+    lines = render_to_string(template, context).splitlines()
+    return mark_safe("".join(line.strip() for line in lines))  # noqa: S308  a template's own
