@@ -97,7 +97,7 @@ class Connection:
     def show(self, fragment: bytes) -> None:
         """Put a grid on the screen."""
         self.sheet, self.grid = (part.decode() for part in _found(_GRID, fragment))
-        self.tiles = fragment.count(b'type="checkbox"')
+        self.tiles = fragment.count(b'name="selected"')
 
     def leave(self) -> None:
         """Put the grid on the screen away, so that its images are free for others."""

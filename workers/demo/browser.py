@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 REDIRECTS = {301, 302, 303, 307, 308}
 MOST_REDIRECTS = 5
+PICKED = "selected"  # the name of the boxes that say yes to a square
 
 
 class Unavailable(RuntimeError):
@@ -26,7 +27,7 @@ class Form:
 
     action: str
     hidden: dict[str, str] = field(default_factory=dict)
-    boxes: list[tuple[str, str]] = field(default_factory=list)
+    boxes: list[tuple[str, str]] = field(default_factory=list)  # to be picked, none to report
     other_actions: list[str] = field(default_factory=list)  # of buttons that lead elsewhere
 
 
@@ -63,7 +64,7 @@ class _Reader(HTMLParser):
             form, named = self.page.forms[-1], given.get("name", "")
             if given.get("type") == "hidden":
                 form.hidden[named] = given.get("value", "")
-            elif given.get("type") == "checkbox":
+            elif given.get("type") == "checkbox" and named == PICKED:
                 form.boxes.append((named, given.get("value", "on")))
         elif tag == "button" and "formaction" in given and self.page.forms:
             self.page.forms[-1].other_actions.append(urljoin(self.page.url, given["formaction"]))
