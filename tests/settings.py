@@ -7,6 +7,7 @@ from pathlib import Path
 _scratch = Path(tempfile.mkdtemp(prefix="labelhub-tests-"))
 os.environ.setdefault("LABELHUB_SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ.setdefault("DATA_DIR", str(_scratch))
+os.environ.setdefault("GOMP_SPINCOUNT", "0")  # several trainings at once on two cores
 os.environ.setdefault(
     "DATABASE_URL", os.environ.get("TEST_DATABASE_URL", f"sqlite:///{_scratch}/db.sqlite3")
 )
