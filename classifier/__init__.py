@@ -12,6 +12,6 @@ import os
 
 # PyTorch's threads wait for each other at each operation. They spin long before they sleep, and on
 # cores that a web process shares each spins where the one it waits for should run: 60 training
-# steps took 56 s instead of 5. Never to spin costs twice the time on idle cores, so they spin a third as
-# long. Read once, when torch is loaded; `workers` loads this package first.
+# steps took 56 s instead of 5. Never to spin costs twice the time on idle cores, so they spin a
+# third as long. Read once, when torch is loaded; `workers` loads this package first.
 os.environ.setdefault("GOMP_SPINCOUNT", "100000")
