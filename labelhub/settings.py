@@ -96,8 +96,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
         "init_command": (
-            "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-16000;"
-            "PRAGMA mmap_size=268435456;PRAGMA temp_store=MEMORY;"
+            "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-8000;"
+            "PRAGMA temp_store=MEMORY;"
             # Pages (32 MB): a grid touches some fifty, and a copy into the file waits for the disk.
             "PRAGMA wal_autocheckpoint=8000;"
         ),
