@@ -32,7 +32,7 @@ class Site:
     bind: str = "127.0.0.1"
     port: int = 8000
     web_processes: int = 2
-    web_threads: int = 2  # more wait for each other: one at a time writes, and one runs Python
+    web_threads: int = 4  # for slow requests; quick ones take turns: see serving
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -97,7 +97,7 @@ def _web(site: Site) -> ProcessSpec:
     beats = memory if memory.is_dir() else run_folder(site.data_dir)
     options = {
         "bind": f"{site.bind}:{site.port}",
-        "worker-class": "gthread",
+        "worker-class": "labelhub.supervision.serving.Worker",
         "workers": str(site.web_processes),
         "threads": str(site.web_threads),
         "keep-alive": "15",
