@@ -40,7 +40,7 @@ class Times:
 
 
 class Load:
-    """Clients of a server on this machine, each on a connection of its own that it keeps."""
+    """Clients of a server on this machine, each visitor on one connection."""
 
     def __init__(self, port: int, concurrency: int) -> None:
         self._clients = [Connection(port, seed) for seed in range(concurrency)]
@@ -105,9 +105,14 @@ class Connection:
             self.post(f"{self.grid}skip", [])
             self.grid = ""
 
+    def come_anew(self) -> None:
+        """Be the next browser: one without a cookie, on a connection of its own."""
+        self._http.close()
+        self.cookies.clear()
+
     def start_anew(self) -> None:
         """After an error: a connection and a visitor that know nothing of it."""
-        self._http.close()
+        self.come_anew()
         self.grids, self.grid = 0, ""
 
     def _request(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
@@ -132,7 +137,7 @@ def labelling(slug: str, *, with_tiles: bool = True) -> Cycle:
     def cycle(connection: Connection, times: Times) -> None:
         if connection.grids % GRIDS_A_VISITOR == 0:
             connection.leave()
-            connection.cookies.clear()
+            connection.come_anew()
             page = connection.get(f"/p/{slug}/")
             connection.token = _found(_TOKEN, page)[0].decode()
             connection.show(connection.post(f"/p/{slug}/grid/", []))
@@ -158,6 +163,9 @@ def bare(size: int, rows: int, *, in_two: bool = False) -> Cycle:
     """One cycle of the floor: read a row, fetch ``size`` bytes, insert nine rows."""
 
     def cycle(connection: Connection, times: Times) -> None:
+        if connection.grids % GRIDS_A_VISITOR == 0:
+            connection.come_anew()
+        connection.grids += 1
         started = time.perf_counter()
         row = connection.dice.randint(1, rows)
         if not in_two:
