@@ -22,8 +22,11 @@ class Challenge(models.Model):
         SKIPPED = "skipped", "skipped"
 
     public_id = models.CharField(max_length=32, unique=True, help_text="Random, in its address.")
-    project = models.ForeignKey(Project, models.CASCADE, related_name="challenges")
-    annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="challenges")
+    # Indexed by what is open and what is graded, below.
+    project = models.ForeignKey(Project, models.CASCADE, related_name="challenges", db_index=False)
+    annotator = models.ForeignKey(
+        Annotator, models.PROTECT, related_name="challenges", db_index=False
+    )
     form = models.CharField(max_length=6, choices=Form, default=Form.GRID)
     label_class = models.ForeignKey(
         LabelClass, models.PROTECT, null=True, blank=True, related_name="challenges", db_index=False
