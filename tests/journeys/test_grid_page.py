@@ -169,6 +169,7 @@ def test_a_phone_shows_the_whole_grid_without_scrolling(
     page.goto(live_server.url + project.get_absolute_url())
     page.get_by_role("button", name="Start").tap()
     expect(page.locator(".tile")).to_have_count(edge * edge)
+    page.wait_for_load_state()  # before its styles are there, a page has no sizes to speak of
     actions = (page.locator(name) for name in (".send", ".skip", ".report-open"))
     for part in (*page.locator(".tile").all(), *actions):
         box = part.bounding_box()
