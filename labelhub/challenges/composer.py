@@ -10,6 +10,7 @@ answer of most graded ones.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from labelhub.challenges.models import Tile
 from labelhub.challenges.pool import Place, Pool
@@ -18,8 +19,7 @@ YES_SHARE_MOST = 0.7
 SMALL_GRID = 4  # tiles: two of each kind of Gold would leave no room for a question
 
 
-@dataclass(frozen=True)
-class PlannedTile:
+class PlannedTile(NamedTuple):
     """An image to be asked about, and why."""
 
     image_id: int
@@ -34,10 +34,14 @@ class PlannedTile:
 
 @dataclass(frozen=True)
 class Plan:
-    """A grid before it is a row: ``tiles`` are in the order of their places."""
+    """A grid before it is a row: ``tiles`` are in the order of their places.
+
+    ``spares``, the most wanted first, stand in for tiles that another grid takes meanwhile.
+    """
 
     label_class_id: int
     tiles: tuple[PlannedTile, ...]
+    spares: tuple[PlannedTile, ...] = ()
 
     @property
     def gold(self) -> tuple[int, ...]:
@@ -62,6 +66,10 @@ class _Sheet:
         fresh = [place for place in places if place.image_id not in self.tiles]
         for place in fresh[: max(0, min(count, self.room))]:
             self.tiles[place.image_id] = self.tile(place, reason)
+
+    def left(self, places: Sequence[Place], reason: Tile.Reason) -> list[PlannedTile]:
+        """The places that are not on the sheet, as tiles."""
+        return [self.tile(place, reason) for place in places if place.image_id not in self.tiles]
 
     def tile(self, place: Place, reason: Tile.Reason) -> PlannedTile:
         """``place.probability`` is of its own class; for another one at most the rest is left."""
@@ -105,7 +113,11 @@ def compose(
     _make_room_for_no(sheet, pool)
     ordered = list(sheet.tiles.values())
     generator.shuffle(ordered)
-    return Plan(sheet.label_class_id, tuple(ordered))
+    spares = [
+        *sheet.left(wanted, Tile.Reason.UNCERTAIN),
+        *sheet.left(pool.random, Tile.Reason.RANDOM),
+    ]
+    return Plan(sheet.label_class_id, tuple(ordered), tuple(spares))
 
 
 def _class_to_ask(pool: Pool, size: int, generator: Random) -> int:

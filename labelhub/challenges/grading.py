@@ -1,15 +1,14 @@
 """What one answer says of its annotator: the Gold among its tiles, counted. No database."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from labelhub.annotators.skill import Skill
 from labelhub.challenges.models import Tile
 from labelhub.challenges.refusals import BadAnswer
 
 
-@dataclass(frozen=True)
-class AnsweredTile:
+class AnsweredTile(NamedTuple):
     """A tile of the grid being answered; ``gold`` is the class its image is known to be of."""
 
     image_id: int

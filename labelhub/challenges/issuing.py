@@ -1,15 +1,17 @@
 """From a plan to a Challenge: the leases and rows of one grid, written together or not at all."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 
-from django.db import IntegrityError
-from django.db.models import Case, F, Q, Value, When
+from django.db import IntegrityError, connection
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.skill import Skill
 from labelhub.challenges import composer
+from labelhub.challenges.composer import Plan, PlannedTile
 from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.pool import read_pool
 from labelhub.projects.prepared import PreparedUpdate, columns
@@ -23,12 +25,12 @@ CONTENDERS_AT_THE_END = 50  # classes looked through before we say that nothing 
 
 
 class Clash(RuntimeError):
-    """Another grid took one of the planned images between reading and writing."""
+    """Other grids took too many of the planned images between reading and writing."""
 
 
 def plan_grid(
     *, annotator: Annotator, now: datetime, generator: Random, everywhere: bool
-) -> composer.Plan | None:
+) -> Plan | None:
     """Read a pool and compose a grid from it; ``everywhere`` looks through the whole project."""
     project = annotator.project
     askable = [entry.id for entry in catalogue(project).askable]
@@ -61,20 +63,20 @@ def skill_of(annotator: Annotator) -> Skill:
     )
 
 
-def write_grid(*, annotator: Annotator, plan: composer.Plan, now: datetime) -> Challenge:
-    """Lease the images of a plan and write its Challenge and Tiles.
+def write_grid(*, annotator: Annotator, plan: Plan, now: datetime) -> Challenge:
+    """Claim the images of a plan and write its Challenge and Tiles.
 
     Inside the caller's transaction, which must not outlive a Clash. Raises Clash.
     """
     expires_at = now + timedelta(minutes=annotator.project.challenge_minutes)
-    _lease([tile.image_id for tile in plan.tiles], until=expires_at, now=now)
+    tiles = _claimed(plan, until=expires_at, now=now)
     challenge = Challenge(
         public_id=secrets.token_urlsafe(16),
         project_id=annotator.project_id,
         annotator=annotator,
         form=Challenge.Form.GRID,
         label_class_id=plan.label_class_id,
-        places=len(plan.tiles),
+        places=len(tiles),
         issued_at=now,
         expires_at=expires_at,
     )
@@ -86,27 +88,56 @@ def write_grid(*, annotator: Annotator, plan: composer.Plan, now: datetime) -> C
             ("challenge", "annotator", "image", "place", "reason", "numbers"),
             [
                 (challenge.pk, annotator.pk, tile.image_id, place, tile.reason, tile.numbers)
-                for place, tile in enumerate(plan.tiles)
+                for place, tile in enumerate(tiles)
             ],
         )
-    except IntegrityError as error:  # the same person's other request took the same Gold
+    except IntegrityError as error:  # the same person's other request took the same images
         raise Clash from error
     return challenge
 
 
+def _free(images: list[int], now: datetime) -> QuerySet[Candidate]:
+    """Those of the images that may be leased. A row that another transaction is writing is passed
+    over, not waited for; on SQLite there is none."""
+    free = Candidate.objects.filter(_IS_GOLD | Q(leased_until__lte=now), image_id__in=images)
+    if not connection.features.has_select_for_update_skip_locked:
+        return free
+    return Candidate.objects.filter(pk__in=free.select_for_update(skip_locked=True).values("pk"))
+
+
 _leased = PreparedUpdate(
     lambda images, until, now, asked_at: (
-        Candidate.objects.filter(_IS_GOLD | Q(leased_until__lte=now), image_id__in=images),
+        _free(images, now),
         {
             "leased_until": Case(When(_IS_GOLD, then=F("leased_until")), default=Value(until)),
             "asked_at": asked_at,
         },
-    )
+    ),
+    returning="image_id",
 )
 
 
-def _lease(images: list[int], *, until: datetime, now: datetime) -> None:
-    """One conditional write whose row count is checked: open images are this grid's alone; Gold
-    goes to the back of its queue, and is never leased. Raises Clash."""
-    if _leased.run(images=images, until=until, now=now, asked_at=now) != len(images):
-        raise Clash
+def _claimed(plan: Plan, *, until: datetime, now: datetime) -> list[PlannedTile]:
+    """The tiles of a plan, whose open images are this grid's alone from now on.
+
+    Spares stand in for those that another grid took since the plan was made. Gold goes to the back
+    of its queue, and is never leased. Raises Clash when the spares do not suffice.
+    """
+
+    def lease(tiles: Sequence[PlannedTile]) -> set[int]:
+        images = [tile.image_id for tile in tiles]
+        return set(_leased.changed(images=images, until=until, now=now, asked_at=now))
+
+    ours = lease(plan.tiles) | set(plan.gold)
+    tiles = list(plan.tiles)
+    lost = [place for place, tile in enumerate(tiles) if tile.image_id not in ours]
+    spares = list({tile.image_id: tile for tile in plan.spares}.values())
+    while lost:
+        tried, spares = spares[: len(lost)], spares[len(lost) :]
+        if len(tried) < len(lost):
+            raise Clash
+        ours = lease(tried)
+        for tile in tried:
+            if tile.image_id in ours:
+                tiles[lost.pop()] = tile
+    return tiles

@@ -1,5 +1,6 @@
 """What the templates of the grid receive: finished values, and the words after an answer."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,10 +16,11 @@ from django.utils.translation import gettext as _
 from labelhub.challenges.models import Challenge, Report
 from labelhub.projects.models import Project
 from labelhub.projects.pages import EXAMPLES_SHOWN, example_url, settled_words
-from labelhub.projects.selectors import catalogue
+from labelhub.projects.selectors import CatalogueEntry, catalogue
 
 LAST_NUMBER_KEY = 9
-SHEET_SLOT = "@sheet@"
+# Stand in the kept markup for what each grid has of its own; nobody can put them into a name.
+GRID_SLOT, TOKEN_SLOT = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
 
 
 @dataclass(frozen=True)
@@ -35,67 +37,91 @@ class TilePlace:
 
 @dataclass(frozen=True)
 class GridPage:
-    """One grid, ready to be shown."""
+    """One grid on a page of its own."""
 
-    public_id: str
     project_name: str
     project_url: str
-    edge: int
-    name: str
     asked: str
-    asked_before: str
-    asked_name: str
-    asked_after: str
-    example_urls: tuple[str, ...]
-    tiles_markup: SafeString
-    report_markup: SafeString
+    markup: SafeString
     images: int
     settled: int
     progress_words: str
-    issue_url: str
-    page_url: str
-    sheet_url: str
-    answer_url: str
-    skip_url: str
 
 
-def grid_page(*, project: Project, challenge: Challenge) -> GridPage:
+def grid_page(*, project: Project, challenge: Challenge, csrf_token: str) -> GridPage:
     """The page of a grid. ``project`` comes with its progress, ``challenge`` any of its own."""
-    if challenge.label_class_id is None:
-        raise ValueError(f"challenge {challenge.pk} of form {challenge.form} is no grid")
-    entry = catalogue(project).entry(challenge.label_class_id)
-    before, name, after = entry.asked.rpartition(entry.name)
-    if not name:  # a question of its own that does not say the class's name
-        before, after = "", ""
-        name = entry.asked
-    here = [project.slug, challenge.public_id]
-    sheet_url = reverse("sheet", args=here)
+    progress = project.progress
     return GridPage(
-        public_id=challenge.public_id,
         project_name=project.name,
         project_url=project.get_absolute_url(),
-        edge=edge_of(challenge.places),
-        name=entry.name,
-        asked=entry.asked,
-        asked_before=before.strip(),
-        asked_name=name,
-        asked_after=after,
-        example_urls=tuple(
-            example_url(project.slug, image) for image in entry.examples[:EXAMPLES_SHOWN]
-        ),
-        tiles_markup=_tiles_markup(challenge.places, sheet_url),
-        report_markup=_report_markup(get_language()),
-        images=max(project.progress.images, 1),
-        settled=project.progress.settled,
-        progress_words=settled_words(
-            settled=project.progress.settled, images=project.progress.images
-        ),
-        issue_url=reverse("issue", args=[project.slug]),
-        page_url=reverse("grid", args=here),
-        sheet_url=sheet_url,
-        answer_url=reverse("answer", args=here),
-        skip_url=reverse("skip", args=here),
+        asked=_entry(project, challenge).asked,
+        markup=grid_markup(project=project, challenge=challenge, csrf_token=csrf_token),
+        images=max(progress.images, 1),
+        settled=progress.settled,
+        progress_words=settled_words(settled=progress.settled, images=progress.images),
     )
+
+
+def grid_markup(*, project: Project, challenge: Challenge, csrf_token: str) -> SafeString:
+    """One grid, ready to be shown: that of any grid which asks the same, with its own addresses."""
+    entry = _entry(project, challenge)
+    markup = _markup_of_any(project.slug, entry, challenge.places, get_language())
+    own = {GRID_SLOT: challenge.public_id, TOKEN_SLOT: csrf_token}
+    for slot, value in own.items():
+        markup = markup.replace(slot, escape(value))
+    return mark_safe(markup)  # noqa: S308  a template's own, and what was put in is escaped
+
+
+@lru_cache(maxsize=256)
+def _markup_of_any(slug: str, entry: CatalogueEntry, places: int, _language: str | None) -> str:
+    """Rendered once for each question: it was a tenth of what a grid costs the server.
+
+    Without the lines' indents: what every grid carries is read by no person.
+    """
+    before, name, after = entry.asked.rpartition(entry.name)
+    if not name:  # a question of its own that does not say the class's name
+        before, name, after = "", entry.asked, ""
+    here = [slug, GRID_SLOT]
+    context = {
+        "public_id": GRID_SLOT,
+        "csrf_token": TOKEN_SLOT,
+        "edge": edge_of(places),
+        "name": entry.name,
+        "asked_before": before.strip(),
+        "asked_name": name,
+        "asked_after": after,
+        "example_urls": [example_url(slug, image) for image in entry.examples[:EXAMPLES_SHOWN]],
+        "tiles": _tile_places(places),
+        "reasons": Report.Reason.choices,
+        "issue_url": reverse("issue", args=[slug]),
+        "page_url": reverse("grid", args=here),
+        "sheet_url": reverse("sheet", args=here),
+        "answer_url": reverse("answer", args=here),
+        "skip_url": reverse("skip", args=here),
+    }
+    lines = render_to_string("challenges/_grid.html", context).splitlines()
+    return "".join(line.strip() for line in lines)
+
+
+def _entry(project: Project, challenge: Challenge) -> CatalogueEntry:
+    if challenge.label_class_id is None:
+        raise ValueError(f"challenge {challenge.pk} of form {challenge.form} is no grid")
+    return catalogue(project).entry(challenge.label_class_id)
+
+
+def _tile_places(count: int) -> list[TilePlace]:
+    edge, name = edge_of(count), _("Square %(number)s of %(total)s")
+    report_name = _("Report picture %(number)s of %(total)s")
+    return [
+        TilePlace(
+            place,
+            *divmod(place, edge),
+            name=name % {"number": place + 1, "total": count},
+            report_name=report_name % {"number": place + 1, "total": count},
+            key=str(place + 1) if place < LAST_NUMBER_KEY else "",
+        )
+        for place in range(count)
+    ]
 
 
 def edge_of(tiles: int) -> int:
@@ -129,41 +155,3 @@ def word_after(reply: Mapping[str, Any] | None) -> str:
         words.append(said)
     words.append(settled_words(settled=reply["settled"], images=reply["images"]))
     return " ".join(words).strip()
-
-
-def _tiles_markup(count: int, sheet_url: str) -> SafeString:
-    """The squares of one grid: those of any grid of so many, over its own sheet."""
-    markup = _tiles_over_any_sheet(count, get_language())
-    return mark_safe(markup.replace(SHEET_SLOT, escape(sheet_url)))  # noqa: S308  escaped, both
-
-
-@lru_cache(maxsize=64)
-def _tiles_over_any_sheet(count: int, _language: str | None) -> str:
-    """Rendered once for each number of squares and language: it was a third of a grid's page."""
-    edge, name = edge_of(count), _("Square %(number)s of %(total)s")
-    report_name = _("Report picture %(number)s of %(total)s")
-    tiles = [
-        TilePlace(
-            place,
-            *divmod(place, edge),
-            name=name % {"number": place + 1, "total": count},
-            report_name=report_name % {"number": place + 1, "total": count},
-            key=str(place + 1) if place < LAST_NUMBER_KEY else "",
-        )
-        for place in range(count)
-    ]
-    context = {"tiles": tiles, "sheet_url": SHEET_SLOT}
-    return _rendered("challenges/_tiles.html", context)
-
-
-@lru_cache(maxsize=64)
-def _report_markup(_language: str | None) -> SafeString:
-    """The way to report bad pictures: the same for every grid in a language."""
-    context = {"reasons": Report.Reason.choices}
-    return _rendered("challenges/_report.html", context)
-
-
-def _rendered(template: str, context: dict[str, Any]) -> SafeString:
-    """Without the lines' indents: what every grid carries is read by no person."""
-    lines = render_to_string(template, context).splitlines()
-    return mark_safe("".join(line.strip() for line in lines))  # noqa: S308  a template's own

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -14,12 +14,12 @@ from labelhub.challenges.models import Tile
 from labelhub.rounds.models import Candidate
 
 SPARE = 4  # rows read beyond what a grid needs, so that the composer has a choice
-GOLD_WINDOW = 12
-RANDOM_WINDOW = 12
+GOLD_WINDOW = 8
+KIND_WINDOW = 2  # Gold and holdout images of each class
+RANDOM_WINDOW = 10
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """One Candidate as the composer sees it. ``source`` is the part of the pool it came from."""
 
     image_id: int
@@ -63,24 +63,21 @@ def read_pool(
 
     Images that the annotator has seen are left out, as are open ones leased to another grid.
     Every part has a limit and an index, so the cost does not grow with the corpus. ``everywhere``
-    widens the random window to the whole circle, for the end of a project. Call it inside the
-    transaction that leases: rows that another such transaction is reading are passed over, but not
-    with ``everywhere``: "nothing is left" must not be said because somebody else is looking.
+    widens the random window to the whole circle, for the end of a project. Nothing is locked: what
+    is free here may be taken when it is claimed.
     """
-    locked = connection.features.has_select_for_update_skip_locked and not everywhere
     parts: list[str] = []
     values: list[str | int | float | None] = []
 
     def add(source: str, condition: str, order: str, limit: int, *arguments: float | str) -> None:
         shared = source.startswith("gold")  # many grids at once may hold the same Gold
         free = "" if shared else " AND c.leased_until <= %s"
-        lock = " FOR UPDATE OF c SKIP LOCKED" if locked and not shared else ""
         parts.append(
             f"SELECT * FROM (SELECT {_COLUMNS}, %s AS source FROM {_candidate} c"  # noqa: S608
             f" WHERE c.project_id = %s AND {condition}{free}"
             f" AND NOT EXISTS (SELECT 1 FROM {_tile} t"
             f" WHERE t.annotator_id = %s AND t.image_id = c.image_id)"
-            f" ORDER BY {order} LIMIT {limit:d}{lock}) AS part{len(parts)}"
+            f" ORDER BY {order} LIMIT {limit:d}) AS part{len(parts)}"
         )
         values.extend([source, project_id, *arguments])
         values.extend([] if shared else [_adapt(now)])
@@ -89,8 +86,8 @@ def read_pool(
     of_class = "AND c.label_class_id = %s"
     for label_class_id in classes:
         add("open", f"{_OPEN} {of_class}", "c.priority DESC", size + SPARE, label_class_id)
-        add("gold_of", f"{_GOLD} {of_class}", "c.asked_at", SPARE, label_class_id)
-        add("holdout", f"{_HOLDOUT} {of_class}", "c.priority DESC", SPARE, label_class_id)
+        add("gold_of", f"{_GOLD} {of_class}", "c.asked_at", KIND_WINDOW, label_class_id)
+        add("holdout", f"{_HOLDOUT} {of_class}", "c.priority DESC", KIND_WINDOW, label_class_id)
     add("gold", _GOLD, "c.asked_at", GOLD_WINDOW)
     start = generator.random()
     window = f"{_OPEN} AND c.shuffle >= %s"
@@ -99,7 +96,7 @@ def read_pool(
         add("random", window, "c.shuffle", size + SPARE, 0.0)
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(parts), values)
-        places = [Place(*row) for row in cursor.fetchall()]
+        places = [Place._make(row) for row in cursor.fetchall()]
     return _pool(places, classes)
 
 

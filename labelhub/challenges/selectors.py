@@ -1,5 +1,6 @@
 """Reads of Challenges. Each is one query of bounded size."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from labelhub.annotators.models import Annotator
@@ -10,16 +11,16 @@ from labelhub.challenges.refusals import ChallengeNotFound
 from labelhub.projects.prepared import PreparedSelect, columns, instance
 
 GRADED_GRIDS = 40  # a person's skill is what the latest so many graded grids say
-OPEN_WINDOW = 2
 
 
-_open_challenges = PreparedSelect(
-    lambda annotator, until: (
+_open_challenge = PreparedSelect(
+    lambda annotator, until, besides: (
         Challenge.objects.filter(
             annotator=annotator, state=Challenge.State.OPEN, expires_at__gt=until
         )
+        .exclude(public_id__in=besides)
         .order_by("issued_at")
-        .values_list(*columns(Challenge))[:OPEN_WINDOW]
+        .values_list(*columns(Challenge))[:1]
     )
 )
 _own_challenge = PreparedSelect(
@@ -54,10 +55,15 @@ _graded = PreparedSelect(
 )
 
 
-def open_challenges(*, annotator: Annotator, until: datetime) -> list[Challenge]:
-    """Grids issued to this annotator that can be answered until then, oldest first."""
-    rows = _open_challenges.rows(annotator=annotator.pk, until=until)
-    return [instance(Challenge, row) for row in rows]
+def open_challenge(
+    *, annotator: Annotator, until: datetime, besides: Sequence[str]
+) -> Challenge | None:
+    """The oldest grid issued to this annotator that can be answered until then.
+
+    ``besides`` are the public ids of grids that are not meant.
+    """
+    rows = _open_challenge.rows(annotator=annotator.pk, until=until, besides=list(besides))
+    return instance(Challenge, rows[0]) if rows else None
 
 
 def shown_challenge(*, annotator_key: str | None, project_slug: str, public_id: str) -> Challenge:

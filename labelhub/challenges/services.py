@@ -1,7 +1,7 @@
 """Writes of Challenges: issue one, take its answer once, skip it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
@@ -10,6 +10,7 @@ from django.db import transaction
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import record_grading
 from labelhub.annotators.skill import Skill
+from labelhub.challenges.composer import Plan
 from labelhub.challenges.grading import AnsweredTile, checked, grade
 from labelhub.challenges.issuing import Clash, plan_grid, write_grid
 from labelhub.challenges.models import Challenge, Tile
@@ -31,7 +32,7 @@ from labelhub.challenges.reporting import (
 )
 from labelhub.challenges.selectors import (
     graded_totals,
-    open_challenges,
+    open_challenge,
     own_challenge,
     tiles_to_grade,
 )
@@ -58,7 +59,7 @@ class Reply:
     reported: int = 0  # tiles that show a bad picture; not among the judged
 
     def to_dict(self) -> dict[str, int]:
-        return asdict(self)
+        return dict(vars(self))
 
 
 def issue_challenge(
@@ -75,10 +76,8 @@ def issue_challenge(
         raise ProjectPaused(f"{project.name} is paused")
     if annotator.paused:
         raise AnnotatorPaused("this annotator is paused")
-    needed = min(LEAST_LEFT, timedelta(minutes=project.challenge_minutes) / 2)
-    for challenge in open_challenges(annotator=annotator, until=now + needed):
-        if challenge.public_id != keep:
-            return challenge
+    if issued := _open_grid(annotator, now, besides=[keep or ""]):
+        return issued
     for _ in range(TRIES):
         try:
             if issued := _issue(annotator, now, generator):
@@ -89,17 +88,21 @@ def issue_challenge(
     raise TooBusy("other requests of this annotator took the same images")
 
 
-def _issue(annotator: Annotator, now: datetime, generator: Random) -> Challenge | None:
-    """Plan a grid and write it in one transaction: what was read is still free when it is leased.
+def _open_grid(annotator: Annotator, now: datetime, *, besides: Sequence[str]) -> Challenge | None:
+    """A grid of theirs that waits for its answer and has a while to live."""
+    needed = min(LEAST_LEFT, timedelta(minutes=annotator.project.challenge_minutes) / 2)
+    return open_challenge(annotator=annotator, until=now + needed, besides=besides)
 
-    None when nothing is left to ask, also after a look through the whole project.
+
+def _issue(annotator: Annotator, now: datetime, generator: Random) -> Challenge | None:
+    """Plan a grid, then write it: planning reads much, and nobody waits for it.
+
+    None when nothing is left to ask, also after a look through the whole project. Raises Clash.
     """
-    with unawaited_transaction():
-        for everywhere in (False, True):
-            plan = plan_grid(
-                annotator=annotator, now=now, generator=generator, everywhere=everywhere
-            )
-            if plan is not None:
+    for everywhere in (False, True):
+        plan = plan_grid(annotator=annotator, now=now, generator=generator, everywhere=everywhere)
+        if plan is not None:
+            with unawaited_transaction():
                 return write_grid(annotator=annotator, plan=plan, now=now)
     return None
 
@@ -124,50 +127,129 @@ def submit_answer(
     same reports gives the stored reply and changes nothing. Raises ChallengeNotFound,
     ChallengeSpent, ChallengeExpired, BadAnswer, AnnotatorPaused.
     """
+    answer = _checked_answer(annotator, public_id, selected, reported, now)
+    if answer.is_repeated:
+        return _stored_reply(answer)
+    with transaction.atomic():
+        return _take(answer, now)
+
+
+def submit_answer_and_issue(
+    *,
+    annotator: Annotator,
+    public_id: str,
+    selected: Sequence[int],
+    reported: Reported = NOTHING_REPORTED,
+    now: datetime,
+    generator: Random,
+    keep: str | None = None,
+) -> tuple[Reply, Challenge | None]:
+    """Take an answer as ``submit_answer`` does, and issue the next grid in the same transaction.
+
+    One wait for the disk and one turn among the writers for both. No next grid comes along when the
+    answer is a repeated one, or when planning found nothing at once: ``issue_challenge`` looks
+    further, and says why. Raises as ``submit_answer``.
+    """
+    answer = _checked_answer(annotator, public_id, selected, reported, now)
+    if answer.is_repeated:
+        return _stored_reply(answer), None
+    following = _open_grid(annotator, now, besides=[public_id, keep or ""])
+    plan = following or _plan_at_once(annotator, now, generator)
+    with transaction.atomic():
+        reply = _take(answer, now)
+        if isinstance(plan, Plan):
+            following = _written(annotator, plan, now)
+    return reply, following
+
+
+def _plan_at_once(annotator: Annotator, now: datetime, generator: Random) -> Plan | None:
+    if annotator.project.status != Project.Status.ACTIVE:
+        return None
+    return plan_grid(annotator=annotator, now=now, generator=generator, everywhere=False)
+
+
+def _written(annotator: Annotator, plan: Plan, now: datetime) -> Challenge | None:
+    """The planned grid, unless other grids took its images; the answer before it stands."""
+    try:
+        with transaction.atomic():
+            return write_grid(annotator=annotator, plan=plan, now=now)
+    except Clash:
+        return None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer that fits its grid, before it is taken."""
+
+    annotator: Annotator
+    challenge: Challenge
+    places: list[int]  # selected, and not reported
+    bad: Reported
+    judged: list[AnsweredTile]
+    grading: Skill
+
+    @property
+    def is_repeated(self) -> bool:
+        return self.challenge.state != Challenge.State.OPEN
+
+
+def _checked_answer(
+    annotator: Annotator,
+    public_id: str,
+    selected: Sequence[int],
+    reported: Reported,
+    now: datetime,
+) -> _Answer:
     challenge = own_challenge(annotator=annotator, public_id=public_id)
     if challenge is None:
         raise ChallengeNotFound("there is no such grid")
     tiles = tiles_to_grade(challenge=challenge)
     bad = checked_report(reported, places=len(tiles))
-    answer = [place for place in checked(selected, places=len(tiles)) if place not in bad.places]
-    if challenge.state != Challenge.State.OPEN:
-        return _repeated(challenge, answer, bad)
-    if challenge.expires_at <= now:
-        raise ChallengeExpired("this grid has expired; nothing was stored")
-    if annotator.paused:
-        raise AnnotatorPaused("this annotator is paused")
+    places = [place for place in checked(selected, places=len(tiles)) if place not in bad.places]
     judged = [tile for tile in tiles if tile.place not in bad.places]
-    grading = grade(tiles=judged, answer=answer, label_class_id=challenge.label_class_id)
-    reply = _reply(annotator.project, judged, grading, bad)
-    with transaction.atomic():
-        if not _spend(challenge, answer, reply, grading, now):
-            challenge.refresh_from_db()
-            return _repeated(challenge, answer, bad)
-        _store(annotator, challenge, judged, answer, now)
-        if bad.places:
-            record_reports(annotator=annotator, challenge=challenge, reported=bad, now=now)
-        if grading.graded:
-            record_grading(annotator=annotator, skill=graded_totals(annotator=annotator))
+    grading = grade(tiles=judged, answer=places, label_class_id=challenge.label_class_id)
+    answer = _Answer(annotator, challenge, places, bad, judged, grading)
+    if not answer.is_repeated:
+        if challenge.expires_at <= now:
+            raise ChallengeExpired("this grid has expired; nothing was stored")
+        if annotator.paused:
+            raise AnnotatorPaused("this annotator is paused")
+    return answer
+
+
+def _take(answer: _Answer, now: datetime) -> Reply:
+    """Spend the grid and store the answer, in the caller's transaction. Raises ChallengeSpent."""
+    annotator, challenge = answer.annotator, answer.challenge
+    reply = _reply(answer)
+    if not _spend(answer, reply, now):
+        challenge.refresh_from_db()
+        return _stored_reply(answer)
+    _store(answer, now)
+    if answer.bad.places:
+        record_reports(annotator=annotator, challenge=challenge, reported=answer.bad, now=now)
+    if answer.grading.graded:
+        record_grading(annotator=annotator, skill=graded_totals(annotator=annotator))
     return reply
 
 
-def _reply(
-    project: Project, judged: Sequence[AnsweredTile], grading: Skill, bad: Reported
-) -> Reply:
+def _reply(answer: _Answer) -> Reply:
+    progress = answer.annotator.project.progress
     return Reply(
-        judged=len(judged),
-        known=grading.graded,
-        right=grading.right,
-        settled=project.progress.settled,
-        images=project.progress.images,
-        reported=len(bad.places),
+        judged=len(answer.judged),
+        known=answer.grading.graded,
+        right=answer.grading.right,
+        settled=progress.settled,
+        images=progress.images,
+        reported=len(answer.bad.places),
     )
 
 
-def _repeated(challenge: Challenge, answer: list[int], bad: Reported) -> Reply:
+def _stored_reply(answer: _Answer) -> Reply:
     """The stored reply to the same answer. Raises ChallengeSpent for any other."""
+    challenge, bad = answer.challenge, answer.bad
     answered = challenge.state == Challenge.State.ANSWERED
-    if answered and challenge.answer == answer and reported_before(challenge=challenge) == bad:
+    same = answered and challenge.answer == answer.places
+    if same and reported_before(challenge=challenge) == bad:
         stored: dict[str, int] = challenge.reply or {}
         return Reply(**stored)
     if challenge.state == Challenge.State.SKIPPED:
@@ -175,49 +257,43 @@ def _repeated(challenge: Challenge, answer: list[int], bad: Reported) -> Reply:
     raise ChallengeSpent("this grid was answered before; the first answer stands")
 
 
-def _spend(
-    challenge: Challenge, answer: list[int], reply: Reply, grading: Skill, now: datetime
-) -> bool:
+def _spend(answer: _Answer, reply: Reply, now: datetime) -> bool:
     """Spend the challenge by one conditional write; False when another answer came first."""
+    grading = answer.grading
     spent = {
         "state": Challenge.State.ANSWERED,
         "spent_at": now,
-        "answer": answer,
+        "answer": answer.places,
         "reply": reply.to_dict(),
         "graded": grading.graded > 0,
         "graded_yes": grading.yes,
         "graded_hits": grading.hits,
         "graded_no": grading.no,
         "graded_false_alarms": grading.false_alarms,
-        "id": challenge.pk,
+        "id": answer.challenge.pk,
     }
     written = update_rows(Challenge, tuple(spent), [list(spent.values())], unless="state <> 'open'")
     return written == 1
 
 
-def _store(
-    annotator: Annotator,
-    challenge: Challenge,
-    tiles: Sequence[AnsweredTile],
-    answer: Sequence[int],
-    now: datetime,
-) -> None:
+def _store(answer: _Answer, now: datetime) -> None:
     """Write the votes, the consensus they make, and where that puts the images."""
+    challenge, project = answer.challenge, answer.annotator.project
     if challenge.label_class_id is None:
         raise ValueError(f"challenge {challenge.pk} of form {challenge.form} asks about no class")
-    if not tiles:
+    if not answer.judged:
         return
-    votes = [
-        NewVote(tile.image_id, challenge.label_class_id, tile.place in answer) for tile in tiles
-    ]
     batch = record_votes(
-        project=annotator.project,
-        annotator=annotator,
-        votes=votes,
+        project=project,
+        annotator=answer.annotator,
+        votes=[
+            NewVote(tile.image_id, challenge.label_class_id, tile.place in answer.places)
+            for tile in answer.judged
+        ],
         challenge=challenge.public_id,
         now=now,
     )
-    requeue(project=annotator.project, batch=batch, release=True)
+    requeue(project=project, batch=batch, release=True)
 
 
 def skip_challenge(

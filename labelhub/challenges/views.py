@@ -8,10 +8,11 @@ JSON with the next grid's fragment in it: one request a grid. A GET never writes
 import logging
 from collections.abc import Callable
 from functools import wraps
-from random import SystemRandom
+from random import Random, SystemRandom
 from typing import Any, TypeVar, cast
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -24,10 +25,16 @@ from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import ProjectNotFound
 from labelhub.challenges.forms import reported, selected_places
 from labelhub.challenges.models import Challenge
-from labelhub.challenges.pages import edge_of, grid_page, word_after
+from labelhub.challenges.pages import edge_of, grid_markup, grid_page, word_after
 from labelhub.challenges.refusals import ChallengeExpired, ChallengeNotFound, ChallengeSpent
 from labelhub.challenges.selectors import shown_challenge, tile_pictures
-from labelhub.challenges.services import issue_challenge, skip_challenge, submit_answer
+from labelhub.challenges.services import (
+    Reply,
+    issue_challenge,
+    skip_challenge,
+    submit_answer,
+    submit_answer_and_issue,
+)
 from labelhub.challenges.states import ANSWERED, REFUSALS, State, state_context, state_of
 from labelhub.projects.sheets import sheet as sheet_of
 from labelhub.unavailable import UNAVAILABLE
@@ -35,7 +42,7 @@ from labelhub.unavailable import UNAVAILABLE
 SHEET_SECONDS = 3600  # private: the page shows one picture nine times, and the script fetches ahead
 View = TypeVar("View", bound=Callable[..., HttpResponse])
 logger = logging.getLogger(__name__)
-_dice = SystemRandom()
+_system = SystemRandom()
 
 
 class SeeOther(HttpResponseRedirect):
@@ -84,7 +91,9 @@ def grid(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
     if challenge.expires_at <= timezone.now():
         raise ChallengeExpired
     context = {
-        "grid": grid_page(project=challenge.project, challenge=challenge),
+        "grid": grid_page(
+            project=challenge.project, challenge=challenge, csrf_token=get_token(request)
+        ),
         "word": _word_about(key, slug, request.GET.get("after")),
     }
     return render(request, "challenges/grid.html", context)
@@ -116,26 +125,42 @@ def answer(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
     when the database fails after it.
     """
     annotator = _returning(request, slug)
-    reply = submit_answer(
+    with_next = "keep" in request.POST or not _from_script(request)
+    taken, following = _take(request, annotator, public_id, with_next=with_next)
+    reply = taken.to_dict()
+    word = word_after(reply)
+    try:
+        if not _from_script(request):
+            return _next_grid(request, annotator, following, after=public_id, word=word)
+        if with_next:
+            fragment = _next_fragment(request, annotator, following, keep=request.POST["keep"])
+            return JsonResponse({**reply, "word": word, "next": fragment})
+    except UNAVAILABLE:
+        logger.exception("grid %s is answered, and the next one failed", public_id)
+        if not _from_script(request):  # the answered grid's page has a button for the next
+            return SeeOther(reverse("grid", args=[slug, public_id]))
+    return JsonResponse({**reply, "word": word})  # the script asks for a grid by itself
+
+
+def _take(
+    request: HttpRequest, annotator: Annotator, public_id: str, *, with_next: bool
+) -> tuple[Reply, Challenge | None]:
+    said = request.POST
+    places, bad, now = selected_places(said), reported(said), timezone.now()
+    if not with_next:
+        reply = submit_answer(
+            annotator=annotator, public_id=public_id, selected=places, reported=bad, now=now
+        )
+        return reply, None
+    return submit_answer_and_issue(
         annotator=annotator,
         public_id=public_id,
-        selected=selected_places(request.POST),
-        reported=reported(request.POST),
-        now=timezone.now(),
-    ).to_dict()
-    if not _from_script(request):
-        try:
-            return _next_grid(request, annotator, after=public_id, word=word_after(reply))
-        except UNAVAILABLE:  # the answered grid's page says so, with a button for the next
-            logger.exception("grid %s is answered, and the next one failed", public_id)
-            return SeeOther(reverse("grid", args=[slug, public_id]))
-    said: dict[str, object] = {**reply, "word": word_after(reply)}
-    if "keep" in request.POST:
-        try:
-            said["next"] = _next_fragment(request, annotator, keep=request.POST["keep"])
-        except UNAVAILABLE:  # the script asks for a grid by itself
-            logger.exception("grid %s is answered, and the next one failed", public_id)
-    return JsonResponse(said)
+        selected=places,
+        reported=bad,
+        now=now,
+        generator=_new_dice(),
+        keep=said.get("keep"),
+    )
 
 
 @require_POST
@@ -158,6 +183,7 @@ def skip(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
 def _next_grid(
     request: HttpRequest,
     annotator: Annotator,
+    issued: Challenge | None = None,
     *,
     keep: str | None = None,
     after: str = "",
@@ -165,13 +191,13 @@ def _next_grid(
 ) -> HttpResponse:
     """A fragment for the script, a redirect to the grid's page for everyone else.
 
-    ``after`` is the grid answered just now and ``word`` what was said to it: that is told also
-    where no next grid comes.
+    ``issued`` is the next grid where it is there already, ``after`` the grid answered just now, and
+    ``word`` what was said to it: that is told also where no next grid comes.
     """
     slug = annotator.project.slug
     try:
-        challenge = issue_challenge(
-            annotator=annotator, now=timezone.now(), generator=_dice, keep=keep
+        challenge = issued or issue_challenge(
+            annotator=annotator, now=timezone.now(), generator=_new_dice(), keep=keep
         )
     except REFUSALS as refusal:
         return _state_reply(request, slug, state_of(refusal), word=word)
@@ -181,11 +207,13 @@ def _next_grid(
     return SeeOther(f"{page}?after={after}" if after else page)
 
 
-def _next_fragment(request: HttpRequest, annotator: Annotator, *, keep: str) -> str:
+def _next_fragment(
+    request: HttpRequest, annotator: Annotator, issued: Challenge | None, *, keep: str
+) -> str:
     """The next grid, or why there is none; the answer before it is kept either way."""
     try:
-        challenge = issue_challenge(
-            annotator=annotator, now=timezone.now(), generator=_dice, keep=keep
+        challenge = issued or issue_challenge(
+            annotator=annotator, now=timezone.now(), generator=_new_dice(), keep=keep
         )
     except REFUSALS as refusal:
         context = state_context(state_of(refusal), project_slug=annotator.project.slug)
@@ -194,8 +222,9 @@ def _next_fragment(request: HttpRequest, annotator: Annotator, *, keep: str) -> 
 
 
 def _grid_fragment(request: HttpRequest, annotator: Annotator, challenge: Challenge) -> str:
-    context = {"grid": grid_page(project=annotator.project, challenge=challenge)}
-    return render_to_string("challenges/_grid.html", context, request)
+    return grid_markup(
+        project=annotator.project, challenge=challenge, csrf_token=get_token(request)
+    )
 
 
 def _returning(request: HttpRequest, slug: str) -> Annotator:
@@ -221,6 +250,11 @@ def _state_reply(request: HttpRequest, slug: str, state: State, *, word: str = "
     if _from_script(request):
         return render(request, "challenges/_state.html", context, status=state.status)
     return render(request, "challenges/state.html", context, status=state.status)
+
+
+def _new_dice() -> Random:
+    """One unpredictable seed a grid: the system's own generator would be asked for every draw."""
+    return Random(_system.getrandbits(64))  # noqa: S311  seeded by the system
 
 
 def _from_script(request: HttpRequest) -> bool:

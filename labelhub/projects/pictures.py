@@ -282,7 +282,7 @@ def _decoded(data: bytes) -> Pillow.Image:
 
 def _read(sha256: str, variant: str) -> bytes:
     try:
-        with open(_path(sha256, variant), "rb") as file:  # noqa: PTH123  on the way of every grid
+        with open(_path(sha256, variant), "rb", buffering=0) as file:  # noqa: PTH123  on the way of every grid
             return file.read()
     except FileNotFoundError as error:
         raise PictureMissing(f"picture {sha256} is not in the folder any more") from error

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
@@ -69,18 +70,26 @@ class PreparedSelect:
 
 
 class PreparedUpdate:
-    """An update of a queryset: ``build`` gives the queryset and the new values by field name."""
+    """An update of a queryset that says what it changed.
 
-    def __init__(self, build: Callable[..., tuple[QuerySet[Any, Any], Values]]) -> None:
+    ``build`` gives the queryset and the new values by field name; ``returning`` is the column by
+    which changed rows are told.
+    """
+
+    def __init__(
+        self, build: Callable[..., tuple[QuerySet[Any, Any], Values]], *, returning: str
+    ) -> None:
         self._build = build
+        self._returning = returning
         self.made = _Made()
 
-    def run(self, **values: Any) -> int:
-        """Update; gives the number of rows."""
+    def changed(self, **values: Any) -> list[Any]:
+        """Update; gives the returned column of every row that was changed."""
         statement, parameters = _bound(self, values)
         with connection.cursor() as cursor:
-            cursor.execute(statement.sql, parameters)
-            return int(cursor.rowcount)
+            column = connection.ops.quote_name(self._returning)
+            cursor.execute(f"{statement.sql} RETURNING {column}", parameters)
+            return [row[0] for row in cursor.fetchall()]
 
     def _compiler(self, slots: Values) -> Any:
         queryset, written = self._build(**slots)
@@ -153,6 +162,7 @@ def _adapted(value: Any, here: BaseDatabaseWrapper) -> Any:
     return value
 
 
+@lru_cache(maxsize=64)
 def columns(model: type[Model], prefix: str = "") -> tuple[str, ...]:
     """The names under which ``values_list`` gives every column of a model, in their order."""
     return tuple(prefix + field.attname for field in model._meta.concrete_fields)  # noqa: SLF001

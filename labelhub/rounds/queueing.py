@@ -211,7 +211,7 @@ def _places(project: Project, batch: ConsensusBatch) -> list[QueuePlace]:
     """
     askable = [batch.model.index(entry.id) for entry in catalogue(project).askable]
     asked = questions(batch, askable)
-    entropies = aggregation.entropy(batch.probabilities).tolist()
+    entropies = batch.entropies.tolist()
     settled = batch.settled
     places = []
     for row, state in enumerate(batch.states):

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from django.db import connection
@@ -29,8 +31,7 @@ class Basis:
     priors: Mapping[int, bytes]  # image id -> (K,) little-endian float32; missing means uniform
 
 
-@dataclass(frozen=True)
-class ImageState:
+class ImageState(NamedTuple):
     """One image and what its consensus rests on, before its votes are counted."""
 
     image_id: int
@@ -57,7 +58,12 @@ class ConsensusBatch:
     beliefs: Floats  # (n, K)
     humans: Sequence[int]
 
-    @property
+    @cached_property
+    def entropies(self) -> Floats:
+        """(n,) of the probabilities, in nats."""
+        return aggregation.entropy(self.probabilities)
+
+    @cached_property
     def settled(self) -> list[bool]:
         """Known for certain, or sure enough with enough people behind it."""
         return [

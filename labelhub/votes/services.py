@@ -9,7 +9,6 @@ from django.db import transaction
 from labelhub.annotators.models import Annotator
 from labelhub.projects.models import Project
 from labelhub.projects.rows import insert_rows, update_rows, upsert_rows
-from labelhub.votes import aggregation
 from labelhub.votes.consensus import Basis, ConsensusBatch, compute, standing_states, states_on
 from labelhub.votes.models import Consensus, Retraction, Vote
 from labelhub.votes.parameters import first_parameters
@@ -131,7 +130,7 @@ def refresh_consensus(
 
 def _computed(batch: ConsensusBatch, now: datetime) -> list[tuple[object, ...]]:
     """The columns COMPUTED of each image, and the image."""
-    entropies = aggregation.entropy(batch.probabilities)
+    entropies = batch.entropies
     best = batch.probabilities.argmax(axis=1)
     settled = batch.settled
     rows: list[tuple[object, ...]] = []

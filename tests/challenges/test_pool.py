@@ -1,14 +1,22 @@
 """What a grid is drawn from is found by indexes, and what was issued may wait for the disk."""
 
+from datetime import timedelta
+
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from labelhub.annotators.models import Annotator
 from labelhub.challenges import services
+from labelhub.challenges.composer import Plan
+from labelhub.challenges.issuing import Clash, plan_grid, write_grid
 from labelhub.challenges.models import Challenge
 from labelhub.challenges.pool import Pool, read_pool
-from labelhub.challenges.services import issue_challenge, submit_answer
+from labelhub.challenges.services import (
+    issue_challenge,
+    submit_answer,
+    submit_answer_and_issue,
+)
 from labelhub.rounds.models import Candidate
 from tests.factories import NOON, dice, shapes_project, visitor
 
@@ -53,18 +61,63 @@ def test_every_part_of_the_pool_is_read_by_an_index_in_its_order() -> None:
 
 
 @pytest.mark.django_db
-def test_nothing_is_left_is_never_said_because_somebody_else_is_looking() -> None:
+def test_reading_a_pool_locks_nothing_and_claiming_passes_over_what_others_write() -> None:
     ada = visitor(shapes_project())
     with CaptureQueriesContext(connection) as queries:
-        pool_for(ada, everywhere=False)
-        pool_for(ada, everywhere=True)
-    passes_over = ["SKIP LOCKED" in query["sql"] for query in queries if "UNION" in query["sql"]]
-    assert passes_over == ([False, False] if only_sqlite else [True, False])
+        issue_challenge(annotator=ada, now=NOON, generator=dice())
+    [reading] = [query["sql"] for query in queries if "UNION" in query["sql"]]
+    [claiming] = [query["sql"] for query in queries if "UPDATE" in query["sql"].split()]
+    assert "FOR UPDATE" not in reading
+    assert only_sqlite or "FOR UPDATE SKIP LOCKED" in claiming
+
+
+def planned(annotator: Annotator) -> Plan:
+    plan = plan_grid(annotator=annotator, now=NOON, generator=dice(), everywhere=False)
+    assert plan is not None
+    return plan
+
+
+@pytest.mark.django_db
+def test_spares_stand_in_for_images_that_another_grid_took_since_the_plan_was_made() -> None:
+    project = shapes_project(images=120)
+    ada, bob = visitor(project), visitor(project)
+    plan = planned(ada)
+    asked = [tile.image_id for tile in plan.tiles if tile.image_id not in plan.gold]
+    Candidate.objects.filter(image_id__in=asked[:3]).update(leased_until=NOON + timedelta(hours=1))
+    challenge = write_grid(annotator=ada, plan=plan, now=NOON)
+    images = set(challenge.tiles.values_list("image_id", flat=True))
+    assert len(images) == challenge.places == 9
+    assert not images & set(asked[:3])
+    assert set(asked[3:]) < images
+    other = write_grid(annotator=bob, plan=planned(bob), now=NOON)
+    shared = images & set(other.tiles.values_list("image_id", flat=True))
+    assert shared <= set(plan.gold)
+
+
+@pytest.mark.django_db
+def test_a_plan_without_spares_enough_is_a_clash_and_another_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ada = visitor(shapes_project(images=120))
+    plan = planned(ada)
+    taken = [tile.image_id for tile in (*plan.tiles, *plan.spares)]
+    Candidate.objects.filter(image_id__in=taken, queue="open").update(
+        leased_until=NOON + timedelta(hours=1)
+    )
+    with pytest.raises(Clash), transaction.atomic():
+        write_grid(annotator=ada, plan=plan, now=NOON)
+    assert not Challenge.objects.exists()
+    plans = iter([plan])  # made before the others took its images; the next one is fresh
+    monkeypatch.setattr(services, "plan_grid", lambda **how: next(plans, None) or plan_grid(**how))
+    challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
+    asked = challenge.tiles.exclude(reason="gold").values_list("image_id", flat=True)
+    assert asked
+    assert not set(asked) & set(taken)
 
 
 @pytest.mark.django_db
 def test_gold_comes_round_longest_ago_first() -> None:
-    ada = visitor(shapes_project())
+    ada = visitor(shapes_project(gold_per_class=2))
     first = pool_for(ada).gold
     Candidate.objects.filter(image_id=first[0].image_id).update(asked_at=NOON)
     assert pool_for(ada).gold[-1].image_id == first[0].image_id
@@ -95,11 +148,11 @@ def test_votes_wait_for_the_disk_and_an_issued_grid_does_not(
             cursor.execute(wish)
             waits[name] = str(cursor.fetchone()[0])
 
-    write_grid, record_votes = services.write_grid, services.record_votes
+    writing, record_votes = services.write_grid, services.record_votes
 
     def issuing(**arguments: object) -> Challenge:
         note("issuing")
-        return write_grid(**arguments)
+        return writing(**arguments)
 
     def voting(**arguments: object) -> object:
         note("voting")
@@ -113,3 +166,9 @@ def test_votes_wait_for_the_disk_and_an_issued_grid_does_not(
     submit_answer(annotator=ada, public_id=challenge.public_id, selected=[], now=NOON)
     awaited, not_awaited = ("2", "1") if only_sqlite else ("on", "off")
     assert waits == {"issuing": not_awaited, "afterwards": awaited, "voting": awaited}
+    challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
+    waits.clear()
+    submit_answer_and_issue(
+        annotator=ada, public_id=challenge.public_id, selected=[], now=NOON, generator=dice()
+    )
+    assert waits == {"issuing": awaited, "voting": awaited}  # one transaction for both

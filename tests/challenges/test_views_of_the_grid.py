@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from labelhub.annotators.models import Annotator
-from labelhub.challenges import views
+from labelhub.challenges import services, views
 from labelhub.challenges.models import Challenge
 from labelhub.projects.models import Project
 from labelhub.votes.models import Vote
@@ -347,6 +347,7 @@ def test_an_answer_that_was_stored_is_told_although_the_next_grid_failed(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, first = visit(project)
+    monkeypatch.setattr(services, "plan_grid", lambda **_: None)  # none comes along at once
     monkeypatch.setattr(views, "issue_challenge", locked)
     body = {"selected": right_places(first), "keep": ""}
     reply = client.post(address(first, "answer"), body, headers=SCRIPT)
@@ -365,6 +366,7 @@ def test_a_database_that_is_locked_is_503_for_scripts_and_for_people(
 ) -> None:
     client, challenge = visit(project)
     monkeypatch.setattr(views, "submit_answer", locked)
+    monkeypatch.setattr(views, "submit_answer_and_issue", locked)
     for headers, words in ((SCRIPT, "Nothing was stored"), ({"accept": "text/html"}, "<html")):
         reply = client.post(address(challenge, "answer"), {"selected": [0]}, headers=headers)
         assert reply.status_code == 503

@@ -87,7 +87,8 @@ def test_a_prepared_update_writes_what_the_queryset_writes() -> None:
                 "leased_until": Value(until),
                 "priority": Case(When(queue="gold", then=Value(back)), default=F("priority")),
             },
-        )
+        ),
+        returning="image_id",
     )
     gold, other = (
         Candidate.objects.filter(project=project, queue=queue).first() for queue in ("gold", "open")
@@ -97,7 +98,7 @@ def test_a_prepared_update_writes_what_the_queryset_writes() -> None:
     later = NOON + timedelta(minutes=5)
     for back in (-2.5, -3.5):
         ids = [gold.image_id, other.image_id]
-        assert leased.run(ids=ids, until=later, back=back) == 2
+        assert sorted(leased.changed(ids=ids, until=later, back=back)) == sorted(ids)
         gold.refresh_from_db()
         assert (gold.leased_until, gold.priority) == (later, back)
     kept = other.priority
