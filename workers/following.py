@@ -17,7 +17,7 @@ from django.db import connection
 
 from labelhub.projects.models import LabelClass
 from labelhub.rounds.models import ModelVersion, RankingShard, Round
-from labelhub.rounds.services import end_hopeless_rankings
+from labelhub.rounds.rollback import end_hopeless_rankings
 from labelhub.rounds.shards import MOST_TRIES
 from labelhub.supervision.broker import answers_ping
 from workers.ranking import rank_shard

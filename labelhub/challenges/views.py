@@ -23,13 +23,13 @@ from django.views.decorators.http import require_POST, require_safe
 from labelhub.annotators.identity import annotator_in, is_known_in, key_in, remember
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import ProjectNotFound
+from labelhub.challenges.answering import Reply
 from labelhub.challenges.forms import reported, selected_places
 from labelhub.challenges.models import Challenge
 from labelhub.challenges.pages import edge_of, grid_markup, grid_page, word_after
 from labelhub.challenges.refusals import ChallengeExpired, ChallengeNotFound, ChallengeSpent
 from labelhub.challenges.selectors import shown_challenge, tile_pictures
 from labelhub.challenges.services import (
-    Reply,
     issue_challenge,
     skip_challenge,
     submit_answer,

@@ -26,7 +26,8 @@ from labelhub.dashboard.services import (
 from labelhub.projects.models import Image, LabelClass, Project
 from labelhub.projects.services import pause_project, resume_project
 from labelhub.rounds.models import Round
-from labelhub.rounds.services import RoundIsOpen, TooFewLabels, open_round, roll_back
+from labelhub.rounds.rollback import roll_back
+from labelhub.rounds.services import RoundIsOpen, TooFewLabels, open_round
 
 
 @require_POST

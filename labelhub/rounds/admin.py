@@ -9,7 +9,8 @@ from labelhub.projects.admin import ProjectAdmin
 from labelhub.projects.models import Project
 from labelhub.projects.readonly import ReadOnlyAdmin
 from labelhub.rounds.models import Candidate, ModelVersion, Prediction, RankingShard, Round
-from labelhub.rounds.services import RoundIsOpen, TooFewLabels, open_round, roll_back
+from labelhub.rounds.rollback import roll_back
+from labelhub.rounds.services import RoundIsOpen, TooFewLabels, open_round
 
 
 @admin.register(Round)

@@ -7,7 +7,8 @@ from django.db.models import Q
 
 from labelhub.rounds import dispatch
 from labelhub.rounds.models import RankingShard, Round
-from labelhub.rounds.services import end_hopeless_rankings, give_up_rounds
+from labelhub.rounds.rollback import end_hopeless_rankings
+from labelhub.rounds.services import give_up_rounds
 from labelhub.rounds.shards import MOST_TRIES
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from labelhub.annotators.models import Annotator
 from labelhub.challenges import services
+from labelhub.challenges.answering import Reply
 from labelhub.challenges.composer import Plan
 from labelhub.challenges.issuing import Clash, write_grid
 from labelhub.challenges.models import Challenge, Tile
@@ -21,7 +22,6 @@ from labelhub.challenges.refusals import (
     ProjectPaused,
 )
 from labelhub.challenges.services import (
-    Reply,
     issue_challenge,
     skip_challenge,
     submit_answer,

@@ -7,7 +7,7 @@ from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from labelhub.annotators.models import Annotator
-from labelhub.challenges import services
+from labelhub.challenges import answering, services
 from labelhub.challenges.composer import Plan
 from labelhub.challenges.issuing import Clash, plan_grid, write_grid
 from labelhub.challenges.models import Challenge
@@ -148,7 +148,7 @@ def test_votes_wait_for_the_disk_and_an_issued_grid_does_not(
             cursor.execute(wish)
             waits[name] = str(cursor.fetchone()[0])
 
-    writing, record_votes = services.write_grid, services.record_votes
+    writing, record_votes = services.write_grid, answering.record_votes
 
     def issuing(**arguments: object) -> Challenge:
         note("issuing")
@@ -159,7 +159,7 @@ def test_votes_wait_for_the_disk_and_an_issued_grid_does_not(
         return record_votes(**arguments)
 
     monkeypatch.setattr(services, "write_grid", issuing)
-    monkeypatch.setattr(services, "record_votes", voting)
+    monkeypatch.setattr(answering, "record_votes", voting)
     ada = visitor(project)
     challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
     note("afterwards")

@@ -12,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 
 from labelhub.annotators.models import Annotator
 from labelhub.challenges import reporting
+from labelhub.challenges.answering import Reply
 from labelhub.challenges.models import Challenge, Report, Tile
 from labelhub.challenges.refusals import BadAnswer, ChallengeNotFound, ChallengeSpent
 from labelhub.challenges.reporting import Reported, decide
-from labelhub.challenges.services import Reply, issue_challenge, skip_challenge, submit_answer
+from labelhub.challenges.services import issue_challenge, skip_challenge, submit_answer
 from labelhub.projects.models import Image, Project
 from labelhub.projects.selectors import catalogue, example_picture
 from labelhub.projects.services import add_examples

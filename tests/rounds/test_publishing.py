@@ -7,15 +7,14 @@ import pytest
 
 from labelhub.projects.models import Project
 from labelhub.rounds.models import ModelVersion, RankingShard, Round
+from labelhub.rounds.rollback import end_hopeless_rankings, roll_back
 from labelhub.rounds.services import (
     Claim,
     LeaseLost,
     NewModelVersion,
     claim_round,
-    end_hopeless_rankings,
     open_round,
     publish_model_version,
-    roll_back,
 )
 from labelhub.rounds.shards import (
     MOST_TRIES,

@@ -9,7 +9,7 @@ from django.db import connection
 from classifier.checkpoint import BadCheckpoint
 from labelhub.projects.models import Project
 from labelhub.rounds.models import ModelVersion, Prediction, Round
-from labelhub.rounds.services import roll_back
+from labelhub.rounds.rollback import roll_back
 from labelhub.rounds.shards import MOST_TRIES, start_ranking
 from labelhub.rounds.sweeping import sweep_shards
 from labelhub.votes.models import Consensus

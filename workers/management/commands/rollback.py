@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from labelhub.projects.commands import add_json_option, project_named, write_json
-from labelhub.rounds.services import roll_back
+from labelhub.rounds.rollback import roll_back
 from workers.following import rank_here, ranked_by_workers
 
 
