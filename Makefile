@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 help: ## the vocabulary, and this list
 	@cat .ci/help
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1|\2/p' Makefile | \
-		while IFS='|' read -r name what; do printf '%-18s %s\n' "$$name" "$$what"; done
+		while IFS='|' read -r name what; do printf '%-19s%s\n' "$$name" "$$what"; done
 
 install: ## .venv/ with the locked versions, and a .env with a fresh secret key
 	@.ci/install requirements.lock
