@@ -1,9 +1,9 @@
 """The web process's threads: one request at a time, others only while that one is slow.
 
 Two threads of one Python process that both have work to do cost more than one that does both: they
-wait for each other at every turn, also while one of them holds the database's turn. But a browser
-that opens a connection and says nothing, or an export that takes a minute, must hold nobody up. So
-a request that takes longer than PATIENCE_SECONDS no longer counts: the next one starts beside it.
+wait for each other at every turn, also while one of them holds the database's turn. But an export
+that takes a minute, or a phone that sends its answer slowly, must hold nobody up. So a request that
+takes longer than PATIENCE_SECONDS no longer counts: the next one starts beside it.
 """
 
 import threading
@@ -11,6 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
+from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
@@ -42,9 +44,11 @@ class PatientPool(Executor):
         def job() -> None:
             if future.set_running_or_notify_cancel():
                 try:
-                    future.set_result(fn(*args, **kwargs))
+                    result = fn(*args, **kwargs)
                 except BaseException as error:
                     future.set_exception(error)
+                else:
+                    future.set_result(result)
 
         with self._changed:
             if self._closed:
@@ -66,6 +70,7 @@ class PatientPool(Executor):
     def _work(self, number: int) -> None:
         while job := self._next(number):
             job()
+            del job  # and with it the connection, which may have ended
 
     def _next(self, number: int) -> Callable[[], None] | None:
         """The job that this thread is to do now, waited for; None when there will be none."""
@@ -84,7 +89,19 @@ class PatientPool(Executor):
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Gunicorn's worker of threads, over a patient pool."""
+    """Gunicorn's worker of threads over a patient pool, which no silent connection enters."""
 
     def get_thread_pool(self) -> PatientPool:
         return PatientPool(self.cfg.threads)
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Browsers open connections ahead: one that has sent nothing yet waits in the poller, not
+        in a thread, and is closed when a kept one would be."""
+        if conn.initialized or conn.data_ready:
+            super().enqueue_req(conn)
+            return
+        conn.sock.setblocking(False)
+        conn.set_timeout()
+        self.pending_conns.append(conn)
+        readable = partial(self.on_pending_socket_readable, conn)
+        self.poller.register(conn.sock, EVENT_READ, readable)

@@ -1,11 +1,16 @@
 """The web process's threads take turns, and a slow request holds nobody up."""
 
+import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
+from selectors import DefaultSelector
 
 import pytest
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import PollableMethodQueue, TConn  # type: ignore[import-untyped]
 
-from labelhub.supervision.serving import PatientPool
+from labelhub.supervision.serving import PatientPool, Worker
 
 LONG = 20.0  # a test that needs it has failed
 
@@ -91,3 +96,28 @@ def test_a_pool_that_is_shut_down_ends_what_it_has_and_takes_no_more() -> None:
         pool.submit(int, "3")
     slow.let_go()
     assert (first.result(LONG), second.result(LONG)) == ("slow", 2)
+
+
+def test_a_connection_that_says_nothing_takes_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: list[object] = []
+    monkeypatch.setattr(Worker, "handle", lambda _, conn: handled.append(conn))
+    monkeypatch.setattr(Worker, "finish_request", lambda *_: None)
+    worker = Worker.__new__(Worker)
+    worker.cfg, worker.poller, worker.pending_conns = Config(), DefaultSelector(), deque()
+    worker.method_queue = PollableMethodQueue()
+    worker.method_queue.init()
+    worker.tpool = pool = PatientPool(threads=1)
+    browser, ours = socket.socketpair()
+    conn = TConn(worker.cfg, ours, ("127.0.0.1", 1), ("127.0.0.1", 2))
+    worker.enqueue_req(conn)
+    assert list(worker.pending_conns) == [conn]
+    assert pool.submit(int, "1").result(LONG) == 1  # the only thread is free
+    assert not handled
+    browser.sendall(b"GET / HTTP/1.1")
+    worker.wait_for_and_dispatch_events(timeout=LONG)
+    assert pool.submit(int, "2").result(LONG) == 2  # what came before it is done
+    assert handled == [conn]
+    assert not worker.pending_conns
+    pool.shutdown()
+    for end in (browser, ours, worker.method_queue, worker.poller):
+        end.close()
