@@ -86,13 +86,15 @@ def checked_answer(
     return answer
 
 
-def take(answer: Answer, now: datetime) -> Reply:
-    """Spend the grid and store the answer, in the caller's transaction. Raises ChallengeSpent."""
+def take(answer: Answer, now: datetime) -> Reply | None:
+    """Spend the grid and store the answer, in the caller's transaction.
+
+    None when another answer came first: then ``stored_reply`` tells what was said to that one.
+    """
     annotator, challenge = answer.annotator, answer.challenge
     reply = _reply(answer)
     if not _spend(answer, reply, now):
-        challenge.refresh_from_db()
-        return stored_reply(answer)
+        return None
     _store(answer, now)
     if answer.bad.places:
         record_reports(annotator=annotator, challenge=challenge, reported=answer.bad, now=now)
@@ -116,6 +118,8 @@ def _reply(answer: Answer) -> Reply:
 def stored_reply(answer: Answer) -> Reply:
     """The stored reply to the same answer. Raises ChallengeSpent for any other."""
     challenge, bad = answer.challenge, answer.bad
+    if not answer.is_repeated:  # as it was read; another one was taken since
+        challenge.refresh_from_db()
     answered = challenge.state == Challenge.State.ANSWERED
     same = answered and challenge.answer == answer.places
     if same and reported_before(challenge=challenge) == bad:

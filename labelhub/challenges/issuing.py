@@ -86,9 +86,9 @@ def write_grid(*, annotator: Annotator, plan: Plan, now: datetime) -> Challenge:
         insert_rows(
             Tile,
             ("challenge", "annotator", "image", "place", "reason", "numbers"),
-            [
+            [  # by image: two requests of one person wait in line for the same key, not crosswise
                 (challenge.pk, annotator.pk, tile.image_id, place, tile.reason, tile.numbers)
-                for place, tile in enumerate(tiles)
+                for place, tile in sorted(enumerate(tiles), key=lambda of: of[1].image_id)
             ],
         )
     except IntegrityError as error:  # the same person's other request took the same images
@@ -128,7 +128,11 @@ def _claimed(plan: Plan, *, until: datetime, now: datetime) -> list[PlannedTile]
         images = [tile.image_id for tile in tiles]
         return set(_leased.changed(images=images, until=until, now=now, asked_at=now))
 
-    ours = lease(plan.tiles) | set(plan.gold)
+    ours = lease(plan.tiles)
+    if missed := [image for image in plan.gold if image not in ours]:
+        # Passed over while another grid writes when it was asked, or no Gold any more.
+        known = Candidate.objects.filter(_IS_GOLD, image_id__in=missed)
+        ours |= set(known.values_list("image_id", flat=True))
     tiles = list(plan.tiles)
     lost = [place for place, tile in enumerate(tiles) if tile.image_id not in ours]
     spares = list({tile.image_id: tile for tile in plan.spares}.values())
@@ -136,8 +140,8 @@ def _claimed(plan: Plan, *, until: datetime, now: datetime) -> list[PlannedTile]
         tried, spares = spares[: len(lost)], spares[len(lost) :]
         if len(tried) < len(lost):
             raise Clash
-        ours = lease(tried)
+        free = lease(tried)
         for tile in tried:
-            if tile.image_id in ours:
+            if tile.image_id in free:
                 tiles[lost.pop()] = tile
     return tiles

@@ -78,15 +78,16 @@ def _markup_of_any(slug: str, entry: CatalogueEntry, places: int, _language: str
 
     Without the lines' indents: what every grid carries is read by no person.
     """
-    before, name, after = entry.asked.rpartition(entry.name)
+    asked, called = (" ".join(words.split()) for words in (entry.asked, entry.name))
+    before, name, after = asked.rpartition(called)
     if not name:  # a question of its own that does not say the class's name
-        before, name, after = "", entry.asked, ""
+        before, name, after = "", asked, ""
     here = [slug, GRID_SLOT]
     context = {
         "public_id": GRID_SLOT,
         "csrf_token": TOKEN_SLOT,
         "edge": edge_of(places),
-        "name": entry.name,
+        "name": called,
         "asked_before": before.strip(),
         "asked_name": name,
         "asked_after": after,

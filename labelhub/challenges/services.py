@@ -1,5 +1,6 @@
 """Writes of Challenges: issue one, take its answer once, skip it."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
@@ -32,8 +33,9 @@ from labelhub.projects.durability import unawaited_transaction
 from labelhub.projects.models import Project
 from labelhub.rounds.models import LONG_AGO, Candidate
 
+logger = logging.getLogger(__name__)
 LEAST_LEFT = timedelta(minutes=1)  # an open grid is given again while it lives so long
-TRIES = 3  # when two requests of one person take the same Gold in the same moment
+TRIES = 5  # when other grids take the images of a plan in the moment before it is written
 
 
 def issue_challenge(
@@ -50,16 +52,16 @@ def issue_challenge(
         raise ProjectPaused(f"{project.name} is paused")
     if annotator.paused:
         raise AnnotatorPaused("this annotator is paused")
-    if issued := _open_grid(annotator, now, besides=[keep or ""]):
-        return issued
     for _ in range(TRIES):
+        if waiting := _open_grid(annotator, now, besides=[keep or ""]):
+            return waiting
         try:
             if issued := _issue(annotator, now, generator):
                 return issued
             raise NothingToAsk(_why_nothing(project))
         except Clash:
             continue
-    raise TooBusy("other requests of this annotator took the same images")
+    raise TooBusy("other grids took the same images again and again")
 
 
 def _open_grid(annotator: Annotator, now: datetime, *, besides: Sequence[str]) -> Challenge | None:
@@ -105,7 +107,8 @@ def submit_answer(
     if answer.is_repeated:
         return stored_reply(answer)
     with transaction.atomic():
-        return take(answer, now)
+        reply = take(answer, now)
+    return reply or stored_reply(answer)
 
 
 def submit_answer_and_issue(
@@ -120,26 +123,37 @@ def submit_answer_and_issue(
 ) -> tuple[Reply, Challenge | None]:
     """Take an answer as ``submit_answer`` does, and issue the next grid in the same transaction.
 
-    One wait for the disk and one turn among the writers for both. No next grid comes along when the
-    answer is a repeated one, or when planning found nothing at once: ``issue_challenge`` looks
-    further, and says why. Raises as ``submit_answer``.
+    One wait for the disk and one turn among the writers for both. Whatever goes wrong with the next
+    grid, the answer counts. None comes along then, or when the answer is a repeated one, or when
+    planning found nothing at once: ``issue_challenge`` looks further, and says why. Raises as
+    ``submit_answer``.
     """
     answer = checked_answer(annotator, public_id, selected, reported, now)
     if answer.is_repeated:
         return stored_reply(answer), None
-    following = _open_grid(annotator, now, besides=[public_id, keep or ""])
-    plan = following or _plan_at_once(annotator, now, generator)
+    ahead = _look_ahead(annotator, now, generator, besides=[public_id, keep or ""])
     with transaction.atomic():
         reply = take(answer, now)
-        if isinstance(plan, Plan):
-            following = _written(annotator, plan, now)
-    return reply, following
+        if reply and isinstance(ahead, Plan):
+            ahead = _written(annotator, ahead, now)
+    if reply is None:
+        return stored_reply(answer), None
+    return reply, ahead if isinstance(ahead, Challenge) else None
 
 
-def _plan_at_once(annotator: Annotator, now: datetime, generator: Random) -> Plan | None:
+def _look_ahead(
+    annotator: Annotator, now: datetime, generator: Random, *, besides: Sequence[str]
+) -> Challenge | Plan | None:
+    """The grid that waits already, or a plan for the next one, or nothing at once."""
     if annotator.project.status != Project.Status.ACTIVE:
         return None
-    return plan_grid(annotator=annotator, now=now, generator=generator, everywhere=False)
+    try:
+        return _open_grid(annotator, now, besides=besides) or plan_grid(
+            annotator=annotator, now=now, generator=generator, everywhere=False
+        )
+    except Exception:
+        logger.exception("the next grid could not be planned; the answer before it is taken")
+        return None
 
 
 def _written(annotator: Annotator, plan: Plan, now: datetime) -> Challenge | None:
@@ -148,6 +162,9 @@ def _written(annotator: Annotator, plan: Plan, now: datetime) -> Challenge | Non
         with transaction.atomic():
             return write_grid(annotator=annotator, plan=plan, now=now)
     except Clash:
+        return None
+    except Exception:
+        logger.exception("the next grid could not be written; the answer before it is taken")
         return None
 
 

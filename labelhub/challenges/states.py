@@ -81,7 +81,7 @@ _STATES: dict[type[Exception], State] = {
         "busy",
         503,
         _("Too much at once"),
-        _("Two of your requests got in each other's way. Nothing was lost; please try again."),
+        _("Others are getting the same pictures right now. Nothing was lost; please try again."),
         _NEXT,
     ),
     BadAnswer: State(

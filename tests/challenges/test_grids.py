@@ -1,6 +1,7 @@
 """Issuing a grid and taking its answer."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -362,10 +363,61 @@ def test_an_answer_counts_although_others_took_the_images_of_the_next_grid(
 
 def test_a_paused_project_takes_the_answer_and_brings_no_next_grid() -> None:
     ada = visitor(shapes_project())
-    challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
+    first = issue_challenge(annotator=ada, now=NOON, generator=dice(1))
+    issue_challenge(annotator=ada, now=NOON, generator=dice(2), keep=first.public_id)
     Project.objects.update(status="paused")
-    reply, following = go_on(reread(ada), challenge)
+    reply, following = go_on(reread(ada), first)
     assert (reply.judged, following) == (9, None)
+
+
+@pytest.mark.parametrize("broken", ["plan_grid", "write_grid"])
+def test_an_answer_counts_whatever_goes_wrong_with_the_next_grid(
+    broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(**_: object) -> None:
+        raise KeyError("a mistake of ours")
+
+    ada = visitor(shapes_project())
+    challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
+    monkeypatch.setattr(services, broken, failing)
+    reply, following = go_on(ada, challenge)
+    assert (reply.judged, following) == (9, None)
+    assert Vote.objects.count() == 9
+    assert "a mistake of ours" in caplog.text
+
+
+def test_the_same_answer_twice_at_once_brings_one_next_grid(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ada = visitor(shapes_project(images=200))
+    challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
+    planning, replies = services.plan_grid, []
+
+    def overtaken(**how: Any) -> Plan | None:
+        plan = planning(**how)
+        monkeypatch.setattr(services, "plan_grid", planning)
+        replies.append(go_on(reread(ada), challenge))
+        return plan
+
+    monkeypatch.setattr(services, "plan_grid", overtaken)
+    reply, following = go_on(ada, challenge)
+    [(first, ahead)] = replies
+    assert (reply, following) == (first, None)
+    assert list(Challenge.objects.filter(state=Challenge.State.OPEN)) == [ahead]
+    assert Vote.objects.count() == 9
+
+
+def test_two_requests_at_once_get_the_same_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = visitor(shapes_project())
+    writing, others = services.write_grid, []
+
+    def overtaken(**how: Any) -> Challenge:
+        monkeypatch.setattr(services, "write_grid", writing)
+        others.append(issue_challenge(annotator=reread(ada), now=NOON, generator=dice()))
+        return writing(**how)
+
+    monkeypatch.setattr(services, "write_grid", overtaken)
+    assert [issue_challenge(annotator=ada, now=NOON, generator=dice())] == others
 
 
 def test_new_images_join_the_queues_of_a_running_project() -> None:

@@ -17,7 +17,9 @@ from labelhub.challenges.services import (
     submit_answer,
     submit_answer_and_issue,
 )
+from labelhub.projects.models import Image
 from labelhub.rounds.models import Candidate
+from labelhub.rounds.queueing import exclude_image, take_back_gold
 from tests.factories import NOON, dice, shapes_project, visitor
 
 only_sqlite = connections["default"].vendor == "sqlite"
@@ -113,6 +115,23 @@ def test_a_plan_without_spares_enough_is_a_clash_and_another_is_made(
     asked = challenge.tiles.exclude(reason="gold").values_list("image_id", flat=True)
     assert asked
     assert not set(asked) & set(taken)
+
+
+@pytest.mark.django_db
+def test_gold_that_is_gold_no_more_when_a_plan_is_written_is_not_in_the_grid() -> None:
+    project = shapes_project(images=120)
+    ada = visitor(project)
+    plan = planned(ada)
+    excluded, *others = plan.gold
+    exclude_image(image=Image.objects.get(pk=excluded))
+    for image_id in others:
+        take_back_gold(image=Image.objects.get(pk=image_id), now=NOON)
+        held = NOON + timedelta(hours=1)  # by somebody else's grid, as an open image
+        Candidate.objects.filter(image_id=image_id).update(leased_until=held)
+    challenge = write_grid(annotator=ada, plan=plan, now=NOON)
+    images = set(challenge.tiles.values_list("image_id", flat=True))
+    assert len(images) == 9
+    assert not images & set(plan.gold)
 
 
 @pytest.mark.django_db

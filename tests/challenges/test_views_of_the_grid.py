@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -372,6 +373,14 @@ def test_a_database_that_is_locked_is_503_for_scripts_and_for_people(
         assert reply.status_code == 503
         assert int(reply["Retry-After"]) > 0
         assert words in reply.text
+
+
+def test_a_question_of_several_lines_keeps_its_words_apart(project: Project) -> None:
+    project.label_classes.update(question="Pick the pictures\nthat show <b>it</b>\u2028whole")
+    Project.objects.update(catalogue_version=F("catalogue_version") + 1)
+    client, challenge = visit(project)
+    page = client.get(address(challenge)).text
+    assert "Pick the pictures that show &lt;b&gt;it&lt;/b&gt; whole" in page
 
 
 def test_a_request_without_the_forms_token_is_refused(project: Project) -> None:
