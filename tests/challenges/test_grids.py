@@ -409,14 +409,15 @@ def test_the_same_answer_twice_at_once_brings_one_next_grid(
 
 def test_two_requests_at_once_get_the_same_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     ada = visitor(shapes_project())
-    writing, others = services.write_grid, []
+    planning, others = services.plan_grid, []
 
-    def overtaken(**how: Any) -> Challenge:
-        monkeypatch.setattr(services, "write_grid", writing)
+    def overtaken(**how: Any) -> Plan | None:
+        plan = planning(**how)
+        monkeypatch.setattr(services, "plan_grid", planning)
         others.append(issue_challenge(annotator=reread(ada), now=NOON, generator=dice()))
-        return writing(**how)
+        return plan
 
-    monkeypatch.setattr(services, "write_grid", overtaken)
+    monkeypatch.setattr(services, "plan_grid", overtaken)
     assert [issue_challenge(annotator=ada, now=NOON, generator=dice())] == others
 
 
