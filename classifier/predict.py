@@ -9,28 +9,32 @@ from torch import nn
 
 from classifier.compute import cpu_threads, device_for
 
-BATCH_SIZE = 64  # the fastest of 16 to 512 for the seed recipe on two cores
+CPU_BATCH = 64  # the fastest of 16 to 512 for the seed recipe on two cores
+GPU_BATCH = 1024  # six times as fast as 64 on one H200; larger gains 2 %
 
 
 def logits(
     network: nn.Module,
     images: npt.NDArray[np.uint8],
     *,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int | None = None,
     device: str = "auto",
     threads: int | None = None,
 ) -> npt.NDArray[np.float32]:
     """What the network says about every image: (n, K) float32, n may be 0.
 
-    images: (n, H, W, C) uint8, a memory map is read batch by batch. The network is moved to
-    the device and put in evaluation mode. Raises ValueError when the images are no such array,
-    RuntimeError from torch when their size is not the network's.
+    images: (n, H, W, C) uint8, a memory map is read batch by batch. batch_size: None takes what is
+    quick on the device. The network is moved to the device and put in evaluation mode. Raises
+    ValueError when the images are no such array, RuntimeError from torch when their size is not
+    the network's.
     """
     if images.ndim != 4 or images.dtype != np.uint8:
         raise ValueError(f"images must be (n, H, W, C) uint8, not {images.shape} {images.dtype}")
+    place = device_for(device)
+    if batch_size is None:
+        batch_size = GPU_BATCH if place.type == "cuda" else CPU_BATCH
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-    place = device_for(device)
     network.to(place, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     answers = []
     with cpu_threads(threads), torch.inference_mode():
