@@ -9,11 +9,13 @@ SQLite's own locks, and single statements outside a transaction go their usual w
 
 import fcntl
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from django.db import OperationalError
@@ -21,6 +23,9 @@ from django.db.backends.sqlite3 import base
 
 POLL_SECONDS = 0.0005
 KEPT_STATEMENTS = 512
+COPIED_EVERY = 64  # commits of a process
+COPY_BACK = "PRAGMA wal_checkpoint(PASSIVE)"
+_commits = count(1)
 _turns: dict[str, threading.Lock] = {}
 _turns_lock = threading.Lock()
 
@@ -75,7 +80,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         super()._commit()  # type: ignore[misc]  # when this fails Django rolls back
+        took_turn = self._held is not None
         self._end_turn()
+        if took_turn and next(_commits) % COPIED_EVERY == 0:
+            self._copy_back()
+
+    def _copy_back(self) -> None:
+        """Copy what the log holds into the file, while others write on.
+
+        It takes as long as ten grids; left to SQLite, it would happen within somebody's turn. What
+        fails here is tried again there: the transaction before it is committed, whatever happens.
+        """
+        with suppress(sqlite3.Error):
+            self.connection.execute(COPY_BACK).fetchall()
 
     def _rollback(self) -> None:
         try:
