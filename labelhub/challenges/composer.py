@@ -67,10 +67,6 @@ class _Sheet:
         for place in fresh[: max(0, min(count, self.room))]:
             self.tiles[place.image_id] = self.tile(place, reason)
 
-    def left(self, places: Sequence[Place], reason: Tile.Reason) -> list[PlannedTile]:
-        """The places that are not on the sheet, as tiles."""
-        return [self.tile(place, reason) for place in places if place.image_id not in self.tiles]
-
     def tile(self, place: Place, reason: Tile.Reason) -> PlannedTile:
         """``place.probability`` is of its own class; for another one at most the rest is left."""
         same = place.label_class_id == self.label_class_id
@@ -113,11 +109,20 @@ def compose(
     _make_room_for_no(sheet, pool)
     ordered = list(sheet.tiles.values())
     generator.shuffle(ordered)
-    spares = [
-        *sheet.left(wanted, Tile.Reason.UNCERTAIN),
-        *sheet.left(pool.random, Tile.Reason.RANDOM),
-    ]
-    return Plan(sheet.label_class_id, tuple(ordered), tuple(spares))
+    return Plan(sheet.label_class_id, tuple(ordered), _spares(sheet, pool))
+
+
+def _spares(sheet: _Sheet, pool: Pool) -> tuple[PlannedTile, ...]:
+    """What is left of the pool, each image once and by the first reason to ask about it."""
+    spares: dict[int, PlannedTile] = {}
+    for places, reason in (
+        (pool.open[sheet.label_class_id], Tile.Reason.UNCERTAIN),
+        (pool.random, Tile.Reason.RANDOM),
+    ):
+        for place in places:
+            if place.image_id not in sheet.tiles:
+                spares.setdefault(place.image_id, sheet.tile(place, reason))
+    return tuple(spares.values())
 
 
 def _class_to_ask(pool: Pool, size: int, generator: Random) -> int:

@@ -135,7 +135,7 @@ def _claimed(plan: Plan, *, until: datetime, now: datetime) -> list[PlannedTile]
         ours |= set(known.values_list("image_id", flat=True))
     tiles = list(plan.tiles)
     lost = [place for place, tile in enumerate(tiles) if tile.image_id not in ours]
-    spares = list({tile.image_id: tile for tile in plan.spares}.values())
+    spares = list(plan.spares)
     while lost:
         tried, spares = spares[: len(lost)], spares[len(lost) :]
         if len(tried) < len(lost):

@@ -8,10 +8,10 @@ from django.test.utils import CaptureQueriesContext
 
 from labelhub.annotators.models import Annotator
 from labelhub.challenges import answering, services
-from labelhub.challenges.composer import Plan
+from labelhub.challenges.composer import Plan, compose
 from labelhub.challenges.issuing import Clash, plan_grid, write_grid
-from labelhub.challenges.models import Challenge
-from labelhub.challenges.pool import Pool, read_pool
+from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.pool import Place, Pool, read_pool
 from labelhub.challenges.services import (
     issue_challenge,
     submit_answer,
@@ -94,6 +94,20 @@ def test_spares_stand_in_for_images_that_another_grid_took_since_the_plan_was_ma
     other = write_grid(annotator=bob, plan=planned(bob), now=NOON)
     shared = images & set(other.tiles.values_list("image_id", flat=True))
     assert shared <= set(plan.gold)
+
+
+def test_a_spare_is_one_image_once_by_the_first_reason_to_ask_about_it() -> None:
+    circle = 1
+    wanted = [Place(n, circle, 1.0, 0.5, 1.0, "", "open") for n in range(8)]
+    drawn = [Place(n, circle, 1.0, 0.5, 1.0, "", "random") for n in range(6, 10)]
+    pool = Pool(open={circle: wanted}, random=drawn, gold=[], gold_of={}, holdout={})
+    plan = compose(pool=pool, size=4, random_tiles=0, graded=False, generator=dice())
+    assert plan is not None
+    uncertain, random = Tile.Reason.UNCERTAIN, Tile.Reason.RANDOM
+    assert [(tile.image_id, tile.reason) for tile in plan.spares] == [
+        *((n, uncertain) for n in (4, 5, 6, 7)),
+        *((n, random) for n in (8, 9)),
+    ]
 
 
 @pytest.mark.django_db
