@@ -157,14 +157,19 @@ def _look_ahead(
 
 
 def _written(annotator: Annotator, plan: Plan, now: datetime) -> Challenge | None:
-    """The planned grid, unless other grids took its images; the answer before it stands."""
+    """The planned grid, unless other grids took its images or something failed.
+
+    The answer before it stands in either case, but where the database gave up the transaction of
+    both (a full disk, a lost connection): then what it said comes out here.
+    """
     try:
         with transaction.atomic():
             return write_grid(annotator=annotator, plan=plan, now=now)
-    except Clash:
-        return None
-    except Exception:
-        logger.exception("the next grid could not be written; the answer before it is taken")
+    except Exception as error:
+        if transaction.get_rollback():  # else the block around would end without a word
+            raise
+        if not isinstance(error, Clash):
+            logger.exception("the next grid could not be written; the answer before it is taken")
         return None
 
 

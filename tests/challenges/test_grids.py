@@ -1,17 +1,13 @@
 """Issuing a grid and taking its answer."""
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from labelhub.annotators.models import Annotator
-from labelhub.challenges import services
 from labelhub.challenges.answering import Reply
-from labelhub.challenges.composer import Plan
-from labelhub.challenges.issuing import Clash, write_grid
 from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.refusals import (
     AnnotatorPaused,
@@ -28,7 +24,6 @@ from labelhub.challenges.services import (
     submit_answer,
     submit_answer_and_issue,
 )
-from labelhub.projects.models import Project
 from labelhub.rounds.models import Candidate
 from labelhub.votes.models import Consensus, Vote
 from tests.factories import (
@@ -60,19 +55,6 @@ def answer_rightly(annotator: Annotator, challenge: Challenge) -> Reply:
         public_id=challenge.public_id,
         selected=right_places(challenge),
         now=NOON,
-    )
-
-
-def go_on(
-    annotator: Annotator, challenge: Challenge, *, keep: str | None = None
-) -> tuple[Reply, Challenge | None]:
-    return submit_answer_and_issue(
-        annotator=annotator,
-        public_id=challenge.public_id,
-        selected=[0],
-        now=NOON,
-        generator=dice(7),
-        keep=keep,
     )
 
 
@@ -322,103 +304,6 @@ def test_a_grid_takes_six_queries_and_its_answer_fourteen_at_any_size(images: in
     assert len(data_statements(issuing)) <= 6
     assert len(data_statements(answering)) <= 14
     assert len(data_statements(both)) <= 6 + 14 + 6
-
-
-def test_an_answer_brings_the_next_grid_along() -> None:
-    ada = visitor(shapes_project())
-    first = issue_challenge(annotator=ada, now=NOON, generator=dice())
-    reply, following = go_on(ada, first)
-    assert reply.judged == 9
-    assert following is not None
-    assert following.state == Challenge.State.OPEN
-    assert issue_challenge(annotator=ada, now=NOON, generator=dice(2)) == following
-    assert go_on(ada, first) == (reply, None)  # the same answer again
-
-
-def test_the_grid_ahead_is_the_one_that_waits_already() -> None:
-    ada = visitor(shapes_project())
-    first = issue_challenge(annotator=ada, now=NOON, generator=dice(1))
-    on_screen = issue_challenge(annotator=ada, now=NOON, generator=dice(2), keep=first.public_id)
-    _, ahead = go_on(ada, first, keep=on_screen.public_id)
-    assert ahead not in (None, first, on_screen)
-    _, same = go_on(ada, on_screen, keep="")
-    assert same == ahead
-
-
-def test_an_answer_counts_although_others_took_the_images_of_the_next_grid(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def clashing(*, annotator: Annotator, plan: Plan, now: datetime) -> Challenge:
-        write_grid(annotator=annotator, plan=plan, now=now)
-        raise Clash
-
-    ada = visitor(shapes_project())
-    challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
-    monkeypatch.setattr(services, "write_grid", clashing)
-    reply, following = go_on(ada, challenge)
-    assert (reply.judged, following) == (9, None)
-    assert Vote.objects.count() == 9
-    assert list(Challenge.objects.all()) == [challenge]  # nothing of the other is left
-
-
-def test_a_paused_project_takes_the_answer_and_brings_no_next_grid() -> None:
-    ada = visitor(shapes_project())
-    first = issue_challenge(annotator=ada, now=NOON, generator=dice(1))
-    issue_challenge(annotator=ada, now=NOON, generator=dice(2), keep=first.public_id)
-    Project.objects.update(status="paused")
-    reply, following = go_on(reread(ada), first)
-    assert (reply.judged, following) == (9, None)
-
-
-@pytest.mark.parametrize("broken", ["plan_grid", "write_grid"])
-def test_an_answer_counts_whatever_goes_wrong_with_the_next_grid(
-    broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def failing(**_: object) -> None:
-        raise KeyError("a mistake of ours")
-
-    ada = visitor(shapes_project())
-    challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
-    monkeypatch.setattr(services, broken, failing)
-    reply, following = go_on(ada, challenge)
-    assert (reply.judged, following) == (9, None)
-    assert Vote.objects.count() == 9
-    assert "a mistake of ours" in caplog.text
-
-
-def test_the_same_answer_twice_at_once_brings_one_next_grid(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    ada = visitor(shapes_project(images=200))
-    challenge = issue_challenge(annotator=ada, now=NOON, generator=dice())
-    planning, replies = services.plan_grid, []
-
-    def overtaken(**how: Any) -> Plan | None:
-        plan = planning(**how)
-        monkeypatch.setattr(services, "plan_grid", planning)
-        replies.append(go_on(reread(ada), challenge))
-        return plan
-
-    monkeypatch.setattr(services, "plan_grid", overtaken)
-    reply, following = go_on(ada, challenge)
-    [(first, ahead)] = replies
-    assert (reply, following) == (first, None)
-    assert list(Challenge.objects.filter(state=Challenge.State.OPEN)) == [ahead]
-    assert Vote.objects.count() == 9
-
-
-def test_two_requests_at_once_get_the_same_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    ada = visitor(shapes_project())
-    planning, others = services.plan_grid, []
-
-    def overtaken(**how: Any) -> Plan | None:
-        plan = planning(**how)
-        monkeypatch.setattr(services, "plan_grid", planning)
-        others.append(issue_challenge(annotator=reread(ada), now=NOON, generator=dice()))
-        return plan
-
-    monkeypatch.setattr(services, "plan_grid", overtaken)
-    assert [issue_challenge(annotator=ada, now=NOON, generator=dice())] == others
 
 
 def test_new_images_join_the_queues_of_a_running_project() -> None:
