@@ -1,7 +1,7 @@
 """What one training is: a frozen, validated, JSON-able description."""
 
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -103,6 +103,10 @@ class TrainConfig:
         _require("device", f"must be one of {DEVICES}", self.device, holds=known)
         known = isinstance(self.augmentation, Augmentation)
         _require("augmentation", "must be an Augmentation", self.augmentation, holds=known)
+
+    def with_seed(self, seed: int) -> Self:
+        """The same with another seed."""
+        return replace(self, seed=seed)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types only; ``from_dict`` gives the same config back."""

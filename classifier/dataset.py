@@ -1,4 +1,4 @@
-"""Pixels on disk, ready for the network: memory-mapped uint8 shards, read without decoding."""
+"""What networks read, on disk: memory-mapped shards of pixels or features, never decoded twice."""
 
 import fcntl
 import os
@@ -15,13 +15,15 @@ from classifier.atomic import replace_file, sync_folder
 
 SHARD_IMAGES = 4096
 NEUTRAL = 128
+ENDINGS = {"|u1": "u8", "<f2": "f16"}  # of a shard file, by the type of its rows
 RECORD = np.dtype([("id", "<i8"), ("check", "<u8")])
 
 
 class ShardStore:
-    """Images of one size by id, written once, in files of 4,096.
+    """Arrays of one shape by id, written once, in files of 4,096: (H, W, C) uint8 pixels, or
+    (d,) float16 features.
 
-    ``shard-00000.u8`` … hold rows of (H, W, C) bytes; ``ids.bin`` declares row by row whose they
+    ``shard-00000.u8`` … hold the rows; ``ids.bin`` declares row by row whose they
     are, with a check per record, and is written only after the pixels are safe on disk. What a
     crash left behind the last whole record is ignored, and overwritten by the next append.
 
@@ -31,21 +33,24 @@ class ShardStore:
     released by the kernel).
     """
 
-    def __init__(self, folder: Path, image_size: int, channels: int) -> None:
-        """Open or make the store. Raises ValueError when it holds images of another shape."""
+    def __init__(self, folder: Path, shape: tuple[int, ...], dtype: npt.DTypeLike = "u1") -> None:
+        """Open or make the store. Raises ValueError when it holds rows of another shape or type."""
         self.folder = folder
-        self.shape = (image_size, image_size, channels)
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
         folder.mkdir(parents=True, exist_ok=True)
-        self._maps: dict[int, npt.NDArray[np.uint8]] = {}
+        self._maps: dict[int, npt.NDArray[Any]] = {}
         described = folder / "shape"
         wanted = "x".join(str(side) for side in self.shape)
+        if self.dtype != np.uint8:  # pixels were there first, and say nothing of their type
+            wanted += f" {self.dtype}"
         if not described.exists():
             with self._writing():
                 if not described.exists():
                     replace_file(described, wanted.encode())
         found = described.read_text()
         if found != wanted:
-            raise ValueError(f"{folder} holds images of {found}, not {wanted}")
+            raise ValueError(f"{folder} holds rows of {found}, not {wanted}")
         self.refresh()
 
     @property
@@ -63,22 +68,22 @@ class ShardStore:
         self._ids: npt.NDArray[np.int64] = records["id"][:count].astype(np.int64)
         self._sorted = np.argsort(self._ids, kind="stable")
 
-    def append(self, ids: Sequence[int], images: npt.NDArray[np.uint8]) -> int:
-        """Store images (n, H, W, C) under their ids; durable on return.
+    def append(self, ids: Sequence[int], rows: npt.NDArray[Any]) -> int:
+        """Store rows (n, *shape) under their ids; durable on return.
 
-        An id that is there already keeps its picture, so a repeated call changes nothing.
+        An id that is there already keeps its row, so a repeated call changes nothing.
         Returns how many were new. Raises ValueError for arrays of the wrong shape or type, OSError
         when the disk refuses; nothing of this call is then declared.
         """
-        if images.dtype != np.uint8 or images.shape != (len(ids), *self.shape):
-            expected = (len(ids), *self.shape)
-            raise ValueError(f"images must be {expected} uint8, not {images.shape} {images.dtype}")
+        if rows.dtype != self.dtype or rows.shape != (len(ids), *self.shape):
+            expected = f"{(len(ids), *self.shape)} {self.dtype}"
+            raise ValueError(f"rows must be {expected}, not {rows.shape} {rows.dtype}")
         with self._writing():
             self.refresh()
             unique, first = np.unique(np.asarray(ids, dtype=np.int64), return_index=True)
             new = np.sort(first[~np.isin(unique, self._ids)])  # first places, in the given order
             if len(new):
-                self._write_pixels(len(self._ids), images[new])
+                self._write_rows(len(self._ids), rows[new])
                 self._declare(len(self._ids), np.asarray(ids, dtype=np.int64)[new])
                 self.refresh()
             return len(new)
@@ -96,35 +101,35 @@ class ShardStore:
         places = np.searchsorted(self._ids, wanted, sorter=self._sorted)
         return np.asarray(self._sorted[places], dtype=np.int64)
 
-    def read(self, rows: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-        """Copy images (n, H, W, C) of these rows, reading only their pages of the files.
+    def read(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Copy the arrays (n, *shape) of these rows, reading only their pages of the files.
 
         Raises IndexError for a row that is not declared.
         """
         rows = np.asarray(rows, dtype=np.int64)
         if len(rows) and not 0 <= rows.min() <= rows.max() < len(self._ids):
             raise IndexError(f"rows must lie in 0..{len(self._ids) - 1}")
-        images = np.empty((len(rows), *self.shape), dtype=np.uint8)
+        found = np.empty((len(rows), *self.shape), dtype=self.dtype)
         shards = rows // SHARD_IMAGES
         for shard in np.unique(shards):
             here = np.flatnonzero(shards == shard)
-            images[here] = self._map(int(shard))[rows[here] % SHARD_IMAGES]
-        return images
+            found[here] = self._map(int(shard))[rows[here] % SHARD_IMAGES]
+        return found
 
-    def _map(self, shard: int) -> npt.NDArray[np.uint8]:
+    def _map(self, shard: int) -> npt.NDArray[Any]:
         if shard not in self._maps:
             shape = (SHARD_IMAGES, *self.shape)
-            self._maps[shard] = np.memmap(self._path(shard), np.uint8, mode="r", shape=shape)
+            self._maps[shard] = np.memmap(self._path(shard), self.dtype, mode="r", shape=shape)
         return self._maps[shard]
 
     def _path(self, shard: int) -> Path:
-        return self.folder / f"shard-{shard:05d}.u8"
+        return self.folder / f"shard-{shard:05d}.{ENDINGS[self.dtype.str]}"
 
-    def _write_pixels(self, row: int, images: npt.NDArray[np.uint8]) -> None:
-        size = int(np.prod(self.shape))
-        while len(images):
+    def _write_rows(self, row: int, rows: npt.NDArray[Any]) -> None:
+        size = int(np.prod(self.shape)) * self.dtype.itemsize
+        while len(rows):
             shard, place = divmod(row, SHARD_IMAGES)
-            part, images = np.split(images, [SHARD_IMAGES - place])
+            part, rows = np.split(rows, [SHARD_IMAGES - place])
             # Full length from the start, with a hole: a reader's map never has to grow.
             _write_at(self._path(shard), place * size, part.tobytes(), SHARD_IMAGES * size)
             row += len(part)

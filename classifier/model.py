@@ -6,10 +6,12 @@ import torch
 from torch import nn
 
 from classifier.config import TrainConfig
+from classifier.recipes.features import features
 from classifier.recipes.seed import seed
 
 RECIPES: dict[str, Callable[[TrainConfig], nn.Module]] = {
     "seed": seed,
+    "features": features,
 }
 
 

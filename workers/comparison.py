@@ -12,7 +12,7 @@ from labelhub.projects.models import Project
 from labelhub.projects.services import HOLDOUT_ENOUGH
 from labelhub.rounds.models import ModelVersion, Prediction
 from labelhub.rounds.selectors import serving_version
-from workers.datasets import shards_for
+from workers.datasets import pictures_for
 from workers.ranking import predict
 from workers.snapshot import Snapshot
 
@@ -52,7 +52,7 @@ def compare(
         new = served(images)
     else:
         for fold, predict in enumerate(by_fold):
-            in_fold = snapshot.folds[chosen] == fold
+            in_fold = snapshot.folds[chosen] % len(by_fold) == fold
             if in_fold.any():
                 new[in_fold] = predict(images[in_fold])
     old, seen = _in_service(project, images, column="prior" if provisional else "probabilities")
@@ -110,10 +110,10 @@ def _shown(
     version: ModelVersion, images: NDArray[np.int64], column: str
 ) -> dict[int, NDArray[np.float32]]:
     """By image, what the version's networks say of it; without those whose picture is lost."""
-    store = shards_for(version=version, images=images)
-    kept = images[np.isin(images, store.ids)]
+    pictures = pictures_for(version=version, images=images)
+    kept = images[np.isin(images, pictures.ids)]
     if not len(kept):
         return {}
-    ranked = predict(version=version, store=store, images=kept)
+    ranked = predict(version=version, pictures=pictures, images=kept)
     said = ranked.priors if column == "prior" else ranked.served
     return dict(zip(kept.tolist(), said, strict=True))

@@ -1,13 +1,19 @@
-"""Pictures as the network sees them: memory-mapped shards, filled once from the stored files."""
+"""Pictures as networks see them: memory-mapped shards, filled once from the stored files."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from classifier.config import TrainConfig
 from classifier.dataset import ShardStore, prepare_image
+from classifier.features import FEATURES, Describer
+from classifier.recipes.features import FeatureNetwork
 from labelhub.projects.models import Image, Project
 from labelhub.projects.pictures import PictureMissing, open_full
 from labelhub.rounds.models import ModelVersion
@@ -15,10 +21,68 @@ from workers.places import shard_folder
 
 logger = logging.getLogger(__name__)
 BATCH = 512
+DICTIONARY_IMAGES = 4096  # a dictionary of patches is learned from so many
+Heard = Callable[[float], None]  # hears the share that is done; what it raises ends the work
 
 
-def fill_shards(*, project: Project) -> ShardStore:
-    """The store with every active image of the project in it, at the project's picture size.
+@dataclass(frozen=True)
+class Pictures:
+    """A project's pictures at one size, and the features that describers have made of them.
+
+    ``pixels`` holds (H, W, C) uint8 rows by Image id; features lie in folders beside it, one a
+    describer, and are made where they are missing.
+    """
+
+    pixels: ShardStore
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Image ids (n,) whose pictures are there."""
+        return self.pixels.ids
+
+    def of(self, images: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The pictures (n, H, W, C) of these images."""
+        return self.pixels.read(self.pixels.rows_for(images))
+
+    def seen_by(self, network: nn.Module, images: NDArray[np.int64]) -> NDArray[Any]:
+        """What a network reads of these images: pictures, or the features that stand for them."""
+        if isinstance(network, FeatureNetwork):
+            return self.features(network.describer, images)
+        return self.of(images)
+
+    def features(
+        self, describer: Describer, images: NDArray[np.int64], *, heard: Heard | None = None
+    ) -> NDArray[np.float16]:
+        """Features (n, FEATURES) of these images; describes those that never were."""
+        store = ShardStore(self._beside(f"features-{describer.name}"), (FEATURES,), np.float16)
+        missing = images[~np.isin(images, store.ids)]
+        for done, part in enumerate(_batches(missing)):
+            if heard:
+                heard(done * BATCH / len(missing))
+            store.append(part.tolist(), describer.describe(self.of(part)))
+        return store.read(store.rows_for(images))
+
+    def describer(self) -> Describer:
+        """The project's own describer, learned from its pictures the first time it is asked for.
+
+        It stays the same from then on, or every picture would have to be described anew.
+        """
+        path = self._beside("dictionary") / "patches.safetensors"
+        if path.is_file():
+            return Describer.load(path)
+        ids = np.sort(self.ids)
+        learned = Describer.learned(self.of(ids[:: -(-len(ids) // DICTIONARY_IMAGES)]))
+        learned.save(path)
+        return learned
+
+    def _beside(self, name: str) -> Path:
+        folder = self.pixels.folder / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+
+def fill_shards(*, project: Project) -> Pictures:
+    """Every active image of the project, at the project's picture size.
 
     Reads only those that are missing. A picture that cannot be read any more is left out and named
     in the log.
@@ -28,20 +92,21 @@ def fill_shards(*, project: Project) -> ShardStore:
     ).order_by("pk")
     store = _store(project, project.image_size, project.channels)
     _fill(store, project, np.fromiter(active.values_list("pk", flat=True).iterator(), np.int64))
-    return store
+    return Pictures(store)
 
 
-def shards_for(*, version: ModelVersion, images: NDArray[np.int64]) -> ShardStore:
-    """The store with these images (n,) in it as the version sees them: the project's picture size
-    may be another one by now. Left out is what ``fill_shards`` leaves out."""
+def pictures_for(*, version: ModelVersion, images: NDArray[np.int64]) -> Pictures:
+    """These images (n,) as the version sees them: the project's picture size may be another one by
+    now. Left out is what ``fill_shards`` leaves out."""
     config = TrainConfig.from_dict(version.config)
     store = _store(version.project, config.image_size, config.channels)
     _fill(store, version.project, images)
-    return store
+    return Pictures(store)
 
 
 def _store(project: Project, image_size: int, channels: int) -> ShardStore:
-    return ShardStore(shard_folder(project, image_size, channels), image_size, channels)
+    folder = shard_folder(project, image_size, channels)
+    return ShardStore(folder, (image_size, image_size, channels))
 
 
 def _fill(store: ShardStore, project: Project, images: NDArray[np.int64]) -> None:

@@ -15,7 +15,6 @@ from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from classifier.checkpoint import BadCheckpoint
-from classifier.dataset import ShardStore
 from classifier.predict import logits, probabilities
 from classifier.uncertainty import entropy
 from labelhub.projects.models import Image, Project
@@ -25,7 +24,7 @@ from labelhub.rounds.shards import finish_shard, give_back_shard, keep_shard, ta
 from labelhub.votes.consensus import Basis
 from labelhub.votes.parameters import first_parameters
 from labelhub.votes.services import refresh_consensus
-from workers.datasets import shards_for
+from workers.datasets import Pictures, pictures_for
 from workers.lease import LeaseKeeper
 from workers.networks import load_network
 
@@ -88,11 +87,11 @@ def rank_images(
     *, version: ModelVersion, images: NDArray[np.int64], clock: Callable[[], datetime]
 ) -> int:
     """Predict images (n,), write the Predictions, and bring consensus and queues up to date."""
-    store = shards_for(version=version, images=images)
-    kept = images[np.isin(images, store.ids)]
+    pictures = pictures_for(version=version, images=images)
+    kept = images[np.isin(images, pictures.ids)]
     if not len(kept):
         return 0
-    ranked = predict(version=version, store=store, images=kept)
+    ranked = predict(version=version, pictures=pictures, images=kept)
     model = first_parameters(project=version.project, now=clock())
     for part in _parts(np.arange(len(kept)), WRITE_IMAGES):
         write_predictions(version=version, ranked=ranked, part=part)
@@ -116,19 +115,19 @@ def _believe(version: ModelVersion, basis: Basis, now: datetime) -> None:
             requeue(project=version.project, batch=batch, release=False)
 
 
-def predict(*, version: ModelVersion, store: ShardStore, images: NDArray[np.int64]) -> Ranked:
+def predict(*, version: ModelVersion, pictures: Pictures, images: NDArray[np.int64]) -> Ranked:
     """The served network's softmax, and a prior from networks that did not train on the image:
     its own fold's for images that may be trained on, the average of all for the holdout."""
     span = (int(images.min()), int(images.max()))
     rows = Image.objects.filter(project=version.project, pk__range=span)
     known = {pk: (fold, held) for pk, fold, held in rows.values_list("pk", "fold", "holdout")}
-    folds = np.array([known[int(image)][0] for image in images])
+    folds = np.array([known[int(image)][0] for image in images]) % len(version.fold_sha256)
     holdout = np.array([known[int(image)][1] for image in images])
-    pixels = store.read(store.rows_for(images))  # (n, H, W, C)
 
     def softmax(sha256: str, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
         network = load_network(project=version.project, sha256=sha256)
-        return probabilities(logits(network, pixels[chosen]), version.temperature)
+        seen = pictures.seen_by(network, images[chosen])
+        return probabilities(logits(network, seen), version.temperature)
 
     served = softmax(version.sha256, np.ones(len(images), dtype=bool))
     priors = served / (len(version.fold_sha256) + 1)

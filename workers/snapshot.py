@@ -101,13 +101,14 @@ class Snapshot:
             "holdout_settled": int((self.holdout & self.settled).sum()),
         }
 
-    def check(self) -> None:
-        """Raises NotEnoughToLearn when a fold would have nothing to tell apart."""
-        for fold in np.unique(self.folds):
-            others = self.trainable & (self.folds != fold)
+    def check(self, *, networks: int) -> None:
+        """Raises NotEnoughToLearn when one of so many fold networks has nothing to tell apart."""
+        groups = self.folds % networks
+        for fold in np.unique(groups):
+            others = self.trainable & (groups != fold)
             if len(np.unique(self.labels[others])) < 2:
                 raise NotEnoughToLearn(
-                    "the labels know fewer than two classes in one half of the pictures; "
+                    "without one fold of the pictures the labels know fewer than two classes; "
                     "mark more Gold or collect more votes"
                 )
 

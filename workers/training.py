@@ -19,24 +19,23 @@ from numpy.typing import NDArray
 from torch import nn
 
 from classifier.calibration import fit_temperature
-from classifier.checkpoint import LoadedModel
 from classifier.config import Augmentation, TrainConfig
-from classifier.dataset import ShardStore
 from classifier.evaluation import evaluate
 from classifier.predict import logits, probabilities
-from classifier.train import NonFiniteLoss, Progress
-from labelhub.projects.models import FOLDS, LabelClass, Project
+from classifier.train import NonFiniteLoss
+from labelhub.projects.models import LabelClass, Project
 from labelhub.rounds import services
 from labelhub.rounds.models import Round
 from labelhub.votes.parameters import AnnotatorModel, first_parameters
 from workers.comparison import Comparison, compare
-from workers.datasets import fill_shards
+from workers.datasets import Pictures, fill_shards
 from workers.lease import LeaseKeeper
-from workers.networks import publish_file, trained
+from workers.networks import publish_file
 from workers.places import round_folder
 from workers.promotion import decide
 from workers.ranking import shard_spans
 from workers.snapshot import NotEnoughToLearn, Snapshot, take_snapshot
+from workers.teaching import Networks, fold_networks, network_path, teach
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -64,14 +63,6 @@ class Work:
         started = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - started, 2)
-
-
-@dataclass(frozen=True)
-class Networks:
-    """The fold networks, by the fold they did not see, and the one to serve."""
-
-    folds: list[LoadedModel]
-    served: LoadedModel
 
 
 def train_round(*, round_id: int, worker: str, clock: Clock) -> bool:
@@ -110,23 +101,23 @@ def _run_or_fail(row: Round, claim: services.Claim, clock: Clock) -> None:
 def run(work: Work) -> None:
     """The stages of a Round in their order."""
     with work.stage(Round.State.SNAPSHOT, "snapshot"):
-        store = fill_shards(project=work.row.project)
-        snapshot = _snapshot(work).only(store.ids)
-        snapshot.check()
+        pictures = fill_shards(project=work.row.project)
+        snapshot = _snapshot(work).only(pictures.ids)
+        snapshot.check(networks=fold_networks(work.row.project.recipe))
     with work.stage(
         Round.State.TRAINING,
         "train",
         last_vote=snapshot.last_vote,
         snapshot=snapshot.counts(),
     ):
-        networks = _train(work, snapshot, store)
+        networks = _train(work, snapshot, pictures)
     with work.stage(Round.State.EVALUATING, "evaluate"):
-        temperature = _temperature(snapshot, store, networks)
+        temperature = _temperature(snapshot, pictures, networks)
         comparison = compare(
             project=work.row.project,
             snapshot=snapshot,
-            served=_predictor(store, networks.served.network, temperature),
-            by_fold=[_predictor(store, fold.network, temperature) for fold in networks.folds],
+            served=_predictor(pictures, networks.served.network, temperature),
+            by_fold=[_predictor(pictures, fold.network, temperature) for fold in networks.folds],
         )
     _publish(work, snapshot, networks, temperature, comparison)
 
@@ -154,86 +145,64 @@ def _snapshot(work: Work) -> Snapshot:
     return snapshot
 
 
-def _train(work: Work, snapshot: Snapshot, store: ShardStore) -> Networks:
-    """Train one network for each fold on the other folds, then the one to serve on all."""
+def _train(work: Work, snapshot: Snapshot, pictures: Pictures) -> Networks:
+    """The fold networks and the one to serve, by the project's recipe."""
     project = work.row.project
     classes = dict(LabelClass.objects.filter(project=project).values_list("pk", "key"))
-    card: dict[str, object] = {
-        "classes": [classes[pk] for pk in work.model.label_classes],
-        "project": project.slug,
-        "round": work.row.number,
-        "snapshot": work.row.snapshot_sha256,
-    }
-
-    def network(number: int, chosen: NDArray[np.bool_]) -> LoadedModel:
-        config = TrainConfig(
-            classes=work.model.classes,
-            recipe=project.recipe,
-            image_size=project.image_size,
-            channels=project.channels,
-            steps=project.training_steps,
-            augmentation=AUGMENTATIONS[project.augmentation],
-            seed=work.row.number * (FOLDS + 1) + number,
-        )
-        return trained(
-            config=config,
-            images=store.read(store.rows_for(snapshot.images[chosen])),
-            targets=snapshot.lessons[chosen],
-            weights=snapshot.weights[chosen],
-            path=round_folder(work.row) / f"network-{number}.safetensors",
-            card=card,
-            on_progress=_reporter(work, number),
-        )
-
-    use = snapshot.trainable
-    folds = [network(fold, use & (snapshot.folds != fold)) for fold in range(FOLDS)]
-    return Networks(folds, network(FOLDS, use))
+    config = TrainConfig(
+        classes=work.model.classes,
+        recipe=project.recipe,
+        image_size=project.image_size,
+        channels=project.channels,
+        steps=project.training_steps,
+        augmentation=AUGMENTATIONS[project.augmentation],
+        seed=work.row.number,
+    )
+    return teach(
+        config=config,
+        snapshot=snapshot,
+        pictures=pictures,
+        folder=round_folder(work.row),
+        card={
+            "classes": [classes[pk] for pk in work.model.label_classes],
+            "project": project.slug,
+            "round": work.row.number,
+            "snapshot": work.row.snapshot_sha256,
+        },
+        shown=partial(_show, work),
+    )
 
 
-def _reporter(work: Work, number: int) -> Callable[[Progress], None]:
-    """Shows the progress of one of the networks in the Round's row."""
-    started = time.perf_counter()
-
-    def report(progress: Progress) -> None:
-        work.lease.check()
-        done = (number + progress.step / progress.steps) / (FOLDS + 1)
-        pace = (time.perf_counter() - started) / progress.step
-        left = pace * (progress.steps - progress.step + (FOLDS - number) * progress.steps)
-        shown: dict[str, object] = {
-            "stage": f"training network {number + 1} of {FOLDS + 1}",
-            "fraction": round(done, 3),
-            "loss": round(progress.loss, 4),
-            "seconds_left": round(left),
-        }
-        try:
-            services.report_progress(claim=work.claim, progress=shown, now=work.clock())
-        except (OperationalError, InterfaceError) as error:
-            # Busy or down: what is shown is not worth a training, and the lease has its own thread.
-            logger.warning("Round %s: its progress is not shown: %s", work.row.number, error)
-            connection.close_if_unusable_or_obsolete()
-
-    return report
+def _show(work: Work, progress: dict[str, object]) -> None:
+    """Show the progress of the training in the Round's row. Raises LeaseLost."""
+    work.lease.check()
+    try:
+        services.report_progress(claim=work.claim, progress=progress, now=work.clock())
+    except (OperationalError, InterfaceError) as error:
+        # Busy or down: what is shown is not worth a training, and the lease has its own thread.
+        logger.warning("Round %s: its progress is not shown: %s", work.row.number, error)
+        connection.close_if_unusable_or_obsolete()
 
 
-def _temperature(snapshot: Snapshot, store: ShardStore, networks: Networks) -> float:
+def _temperature(snapshot: Snapshot, pictures: Pictures, networks: Networks) -> float:
     """One temperature, fitted on what each fold network says of images it did not see."""
     use = snapshot.trainable
     z = np.zeros_like(snapshot.targets, dtype=np.float32)  # (n, K)
     for fold, model in enumerate(networks.folds):
-        chosen = use & (snapshot.folds == fold)
+        chosen = use & (snapshot.folds % len(networks.folds) == fold)
         if chosen.any():
-            pixels = store.read(store.rows_for(snapshot.images[chosen]))
-            z[chosen] = logits(model.network, pixels)
+            seen = pictures.seen_by(model.network, snapshot.images[chosen])
+            z[chosen] = logits(model.network, seen)
     return fit_temperature(z[use], snapshot.targets[use], snapshot.weights[use])
 
 
 def _predictor(
-    store: ShardStore, network: nn.Module, temperature: float
+    pictures: Pictures, network: nn.Module, temperature: float
 ) -> Callable[[NDArray[np.int64]], NDArray[np.float32]]:
     """Image ids (n,) to calibrated probabilities (n, K)."""
 
     def predict(images: NDArray[np.int64]) -> NDArray[np.float32]:
-        return probabilities(logits(network, store.read(store.rows_for(images))), temperature)
+        return probabilities(logits(network, pictures.seen_by(network, images)), temperature)
 
     return predict
 
@@ -254,7 +223,7 @@ def _publish(
         served=comparison.served,
     )
     for number, model in enumerate([*networks.folds, networks.served]):
-        path = round_folder(work.row) / f"network-{number}.safetensors"
+        path = network_path(round_folder(work.row), number)
         publish_file(project=work.row.project, path=path, sha256=model.sha256)
     services.publish_model_version(
         claim=work.claim,

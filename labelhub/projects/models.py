@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-FOLDS = 2  # k of the out-of-fold networks; an image keeps its fold for life
+FOLDS = 10  # an image keeps its fold for life; of k networks, one leaves out the folds k apart
 
 
 class Project(models.Model):

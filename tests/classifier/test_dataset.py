@@ -24,10 +24,10 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("small_shards")
 def test_images_come_back_by_id_across_many_shard_files(tmp_path: Path) -> None:
     images = pictures(17)
-    store = ShardStore(tmp_path, 8, 3)
+    store = ShardStore(tmp_path, (8, 8, 3))
     assert store.append(range(100, 103), images[:3]) == 3
     assert store.append(range(103, 117), images[3:]) == 14
-    reopened = ShardStore(tmp_path, 8, 3)
+    reopened = ShardStore(tmp_path, (8, 8, 3))
     assert reopened.ids.tolist() == list(range(100, 117))
     rows = reopened.rows_for([116, 100, 105, 105])
     assert np.array_equal(reopened.read(rows), images[[16, 0, 5, 5]])
@@ -35,13 +35,13 @@ def test_images_come_back_by_id_across_many_shard_files(tmp_path: Path) -> None:
 
 
 def test_an_empty_store_reads_nothing(tmp_path: Path) -> None:
-    store = ShardStore(tmp_path, 8, 3)
+    store = ShardStore(tmp_path, (8, 8, 3))
     assert store.ids.shape == (0,)
     assert store.read(store.rows_for([])).shape == (0, 8, 8, 3)
 
 
 def test_missing_ids_are_named(tmp_path: Path) -> None:
-    store = ShardStore(tmp_path, 8, 3)
+    store = ShardStore(tmp_path, (8, 8, 3))
     store.append([1, 2], pictures(2))
     with pytest.raises(KeyError, match="77, 99"):
         store.rows_for([1, 77, 2, 99])
@@ -50,7 +50,7 @@ def test_missing_ids_are_named(tmp_path: Path) -> None:
 
 
 def test_a_repeated_append_changes_nothing(tmp_path: Path) -> None:
-    store = ShardStore(tmp_path, 8, 3)
+    store = ShardStore(tmp_path, (8, 8, 3))
     first, second = pictures(3, seed=1), pictures(3, seed=2)
     assert store.append([1, 2, 3], first) == 3
     assert store.append([3, 4, 4], second) == 1
@@ -62,7 +62,7 @@ def test_a_repeated_append_changes_nothing(tmp_path: Path) -> None:
 def test_pixels_without_declared_ids_are_ignored_and_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = ShardStore(tmp_path, 8, 3)
+    store = ShardStore(tmp_path, (8, 8, 3))
     store.append([1, 2], pictures(2))
 
     def crash(*_: object) -> None:
@@ -72,7 +72,7 @@ def test_pixels_without_declared_ids_are_ignored_and_overwritten(
         crashing.setattr(ShardStore, "_declare", crash)
         with pytest.raises(OSError, match="killed"):
             store.append([3], pictures(1, seed=3))
-    survivor = ShardStore(tmp_path, 8, 3)
+    survivor = ShardStore(tmp_path, (8, 8, 3))
     assert survivor.ids.tolist() == [1, 2]
     survivor.append([4], pictures(1, seed=4))
     assert np.array_equal(survivor.read(survivor.rows_for([4])), pictures(1, seed=4))
@@ -80,18 +80,18 @@ def test_pixels_without_declared_ids_are_ignored_and_overwritten(
 
 @pytest.mark.parametrize("tail", [b"\x07", b"\x00" * 16, b"\x00" * 64, b"\x09" * 40])
 def test_a_torn_tail_of_ids_is_ignored_and_overwritten(tmp_path: Path, tail: bytes) -> None:
-    ShardStore(tmp_path, 8, 3).append([1, 2], pictures(2))
+    ShardStore(tmp_path, (8, 8, 3)).append([1, 2], pictures(2))
     with (tmp_path / "ids.bin").open("ab") as stream:
         stream.write(tail)
-    store = ShardStore(tmp_path, 8, 3)
+    store = ShardStore(tmp_path, (8, 8, 3))
     assert store.ids.tolist() == [1, 2]
     store.append([5], pictures(1, seed=5))
-    assert ShardStore(tmp_path, 8, 3).ids.tolist() == [1, 2, 5]
+    assert ShardStore(tmp_path, (8, 8, 3)).ids.tolist() == [1, 2, 5]
     assert os.path.getsize(tmp_path / "ids.bin") == 3 * dataset.RECORD.itemsize  # noqa: PTH202
 
 
 def test_a_reader_finds_what_another_appended_after_it_opened(tmp_path: Path) -> None:
-    reader, writer = ShardStore(tmp_path, 8, 3), ShardStore(tmp_path, 8, 3)
+    reader, writer = ShardStore(tmp_path, (8, 8, 3)), ShardStore(tmp_path, (8, 8, 3))
     writer.append([1], pictures(1))
     assert np.array_equal(reader.read(reader.rows_for([1])), pictures(1))
     writer.append([2], pictures(1, seed=2))
@@ -100,15 +100,15 @@ def test_a_reader_finds_what_another_appended_after_it_opened(tmp_path: Path) ->
 
 
 def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
-    writer = ShardStore(tmp_path, 8, 3)
+    writer = ShardStore(tmp_path, (8, 8, 3))
     writer.append([1], pictures(1))
     with writer._writing():
-        reader = ShardStore(tmp_path, 8, 3)
+        reader = ShardStore(tmp_path, (8, 8, 3))
         assert np.array_equal(reader.read(reader.rows_for([1])), pictures(1))
 
 
 def append_ten(folder: Path, start: int) -> None:
-    store = ShardStore(folder, 8, 3)
+    store = ShardStore(folder, (8, 8, 3))
     for one in range(start, start + 10):
         store.append([one], pictures(1, seed=one))
 
@@ -121,16 +121,16 @@ def test_two_writers_take_turns_and_lose_nothing(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0]
-    store = ShardStore(tmp_path, 8, 3)
+    store = ShardStore(tmp_path, (8, 8, 3))
     assert sorted(store.ids.tolist()) == list(range(20))
     for one in range(20):
         assert np.array_equal(store.read(store.rows_for([one])), pictures(1, seed=one))
 
 
 def test_a_store_of_other_images_is_refused(tmp_path: Path) -> None:
-    store = ShardStore(tmp_path, 8, 3)
+    store = ShardStore(tmp_path, (8, 8, 3))
     with pytest.raises(ValueError, match="8x8x3"):
-        ShardStore(tmp_path, 16, 3)
+        ShardStore(tmp_path, (16, 16, 3))
     with pytest.raises(ValueError, match="uint8"):
         store.append([1], pictures(1).astype(float))
     with pytest.raises(ValueError, match="must be"):

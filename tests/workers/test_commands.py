@@ -17,7 +17,7 @@ from labelhub.votes.models import Consensus
 from labelhub.votes.services import NewVote, record_votes
 from tests.factories import NOON, visitor
 from tests.workers.coloured import coloured_project
-from workers import networks, promotion, training
+from workers import networks, promotion, teaching
 from workers.places import model_folder
 
 # Real commits: the lease is kept from a thread, and messages leave after the commit.
@@ -94,7 +94,7 @@ def test_a_round_whose_training_breaks_fails_the_command_with_the_reason(
     def broken(**_: Any) -> None:
         raise NonFiniteLoss("the loss is not a number at step 3")
 
-    monkeypatch.setattr(training, "trained", broken)
+    monkeypatch.setattr(teaching, "trained", broken)
     out = io.StringIO()
     with pytest.raises(CommandError, match=r"Round 1 of colours failed: the loss is not a number"):
         call_command("run_round", "colours", "--wait", "--json", "-", stdout=out)

@@ -29,7 +29,7 @@ def test_the_store_holds_every_active_image_as_the_network_sees_it() -> None:
     store = fill_shards(project=project)
     active = list(project.images.exclude(pk=out.pk).order_by("pk"))
     assert store.ids.tolist() == [image.pk for image in active]
-    seen = store.read(store.rows_for([active[3].pk]))[0]
+    seen = store.of(np.array([active[3].pk]))[0]
     assert np.array_equal(seen, prepare_image(open_full(active[3].sha256), 16, 3))
 
 

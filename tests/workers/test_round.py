@@ -16,7 +16,7 @@ from labelhub.rounds.services import LEASE, claim_round, open_round
 from labelhub.votes.models import Consensus, Parameters
 from tests.factories import NOON, true_key
 from tests.pictured import striped_project, vote_rightly
-from workers import networks, training
+from workers import networks, teaching, training
 from workers.places import model_folder, round_folder
 from workers.ranking import rank_shard
 from workers.snapshot import Snapshot
@@ -93,13 +93,13 @@ def test_the_holdout_is_never_in_a_training_set(monkeypatch) -> None:
     project = striped_project(holdout=True)
     vote_rightly(project, 72)
     seen: list[int] = []
-    real = training.trained
+    real = teaching.trained
 
     def spy(**arguments):
         seen.append(len(arguments["images"]))
         return real(**arguments)
 
-    monkeypatch.setattr(training, "trained", spy)
+    monkeypatch.setattr(teaching, "trained", spy)
     run(project)
     trainable = (
         Image.objects.filter(holdout=False, consensus__humans__gt=0).count()
@@ -115,9 +115,9 @@ def test_a_prior_comes_from_the_network_that_did_not_train_on_the_image() -> Non
     version = ModelVersion.objects.get(serving=True)
     image = Image.objects.filter(gold__isnull=True).first()
     prediction = Prediction.objects.get(model_version=version, image=image)
-    store = training.fill_shards(project=project)
-    network = networks.load_network(project=project, sha256=version.fold_sha256[image.fold])
-    pixels = store.read(store.rows_for([image.pk]))
+    pictures = training.fill_shards(project=project)
+    network = networks.load_network(project=project, sha256=version.fold_sha256[image.fold % 2])
+    pixels = pictures.of(np.array([image.pk]))
     expected = training.probabilities(training.logits(network, pixels), version.temperature)[0]
     assert np.frombuffer(prediction.prior, dtype="<f4") == pytest.approx(expected, abs=1e-5)
 
@@ -125,7 +125,7 @@ def test_a_prior_comes_from_the_network_that_did_not_train_on_the_image() -> Non
 def test_a_round_interrupted_after_two_networks_goes_on_with_the_third(monkeypatch) -> None:
     project = striped_project()
     opened = begin(project)
-    real, calls = training.trained, []
+    real, calls = teaching.trained, []
 
     def killed_at_the_third(**arguments):
         calls.append(arguments["path"].name)
@@ -133,14 +133,14 @@ def test_a_round_interrupted_after_two_networks_goes_on_with_the_third(monkeypat
             raise KeyboardInterrupt  # as abrupt as a kill: nothing is caught, nothing cleaned up
         return real(**arguments)
 
-    monkeypatch.setattr(training, "trained", killed_at_the_third)
+    monkeypatch.setattr(teaching, "trained", killed_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         training.train_round(round_id=opened.pk, worker="first", clock=clock)
     finished = {
         path: path.stat().st_mtime_ns for path in round_folder(opened).glob("*.safetensors")
     }
     assert len(finished) == 2
-    monkeypatch.setattr(training, "trained", real)
+    monkeypatch.setattr(teaching, "trained", real)
 
     assert not training.train_round(round_id=opened.pk, worker="early", clock=clock)
     kept: dict[object, int] = {}
@@ -159,13 +159,13 @@ def test_a_round_interrupted_after_two_networks_goes_on_with_the_third(monkeypat
 def test_a_worker_whose_lease_was_taken_stops_and_writes_nothing(monkeypatch) -> None:
     project = striped_project()
     opened = begin(project)
-    real = training.trained
+    real = teaching.trained
 
     def taken_over(**arguments):
         claim_round(round_id=opened.pk, worker="other", now=NOON + LEASE)
         return real(**arguments)
 
-    monkeypatch.setattr(training, "trained", taken_over)
+    monkeypatch.setattr(teaching, "trained", taken_over)
     assert training.train_round(round_id=opened.pk, worker="slow", clock=clock)
     opened.refresh_from_db()
     assert opened.worker == "other"

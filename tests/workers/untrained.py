@@ -5,12 +5,13 @@ from dataclasses import replace
 from classifier import checkpoint
 from classifier.config import TrainConfig
 from classifier.model import build
-from labelhub.projects.models import FOLDS, Project
+from labelhub.projects.models import Project
 from labelhub.rounds.models import ModelVersion, Round
 from labelhub.rounds.shards import start_ranking
 from tests.factories import NOON
 from workers.places import model_folder
 from workers.ranking import shard_spans
+from workers.teaching import fold_networks
 
 
 def untrained_version(project: Project) -> ModelVersion:
@@ -32,7 +33,7 @@ def untrained_version(project: Project) -> ModelVersion:
         image_size=project.image_size,
         channels=project.channels,
     )
-    seeds = range(10 * number, 10 * number + FOLDS + 1)
+    seeds = range(10 * number, 10 * number + fold_networks(project.recipe) + 1)
     *folds, served = (_network(project, replace(config, seed=seed)) for seed in seeds)
     version = ModelVersion.objects.create(
         project=project,

@@ -1,0 +1,83 @@
+"""What a picture is described by before any label is seen: two blocks of numbers, made once.
+
+The first is what a frozen network pretrained on photographs makes of it, the second its answers to
+a dictionary learned from the project's own pictures. Heads on top train in seconds.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from classifier import backbone, patches
+from classifier.atomic import replace_file
+from classifier.patches import PatchDictionary, learn_dictionary
+
+FEATURES = backbone.FEATURES + patches.FEATURES
+BLOCKS = (slice(0, backbone.FEATURES), slice(backbone.FEATURES, FEATURES))
+LARGEST = 65_000.0  # of a float16
+BATCH = 32  # pictures at once
+
+
+class BadDescriber(ValueError):
+    """The file holds no dictionary of patches; the message says why."""
+
+
+@dataclass(frozen=True)
+class Describer:
+    """Pictures to features; ``name`` is the same only for the same features."""
+
+    dictionary: PatchDictionary
+
+    @property
+    def name(self) -> str:
+        """A short hash over the backbone's weights, how pictures are brought to it, and the
+        dictionary: it names the shards that hold the features."""
+        digest = hashlib.sha256(backbone.weights_sha256().encode())
+        sizes = (backbone.SMALLEST_EDGE, backbone.LARGEST_EDGE, backbone.TAPPED, patches.EDGE)
+        digest.update(repr(sizes).encode())
+        for tensor in vars(self.dictionary).values():
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def describe(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
+        """Images (n, H, W, C) uint8 to features (n, FEATURES), n may be 0."""
+        described = [np.zeros((0, FEATURES), dtype=np.float16)]
+        with torch.inference_mode():
+            for start in range(0, len(images), BATCH):
+                part = torch.from_numpy(np.array(images[start : start + BATCH]))
+                found = self.features(part.permute(0, 3, 1, 2))  # (batch, FEATURES)
+                described.append(found.clamp(-LARGEST, LARGEST).half().numpy())
+        return np.concatenate(described)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, C, H, W) on the 0..255 scale to features (n, FEATURES)."""
+        colours = pixels.expand(-1, 3, -1, -1) if pixels.shape[1] == 1 else pixels
+        seen = backbone.pretrained().to(pixels.device)(colours)
+        return torch.cat([seen, self.dictionary.describe(pixels)], dim=1)
+
+    def save(self, path: Path) -> None:
+        """Write the dictionary in one step."""
+        tensors = {name: tensor.contiguous() for name, tensor in vars(self.dictionary).items()}
+        replace_file(path, safetensors.torch.save(tensors))
+
+    @classmethod
+    def load(cls, path: Path) -> "Describer":
+        """Read what ``save`` wrote. Raises OSError, BadDescriber."""
+        data = path.read_bytes()
+        try:
+            tensors = safetensors.torch.load(data)
+            return cls(PatchDictionary(tensors["filters"], tensors["offsets"]))
+        except (SafetensorError, KeyError) as error:
+            raise BadDescriber(f"{path}: no dictionary of patches ({error})") from error
+
+    @classmethod
+    def learned(cls, images: npt.NDArray[np.uint8]) -> "Describer":
+        """A describer with a dictionary of images (n, H, W, C) uint8. Raises ValueError without."""
+        return cls(learn_dictionary(images))

@@ -1,0 +1,154 @@
+"""Trains the networks of one Round: one for each fold, which gives priors, and the one to serve.
+
+A recipe with heads on features trains them all at once, in seconds; any other network by network,
+each kept as it is finished.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classifier import checkpoint
+from classifier.checkpoint import LoadedModel
+from classifier.config import TrainConfig
+from classifier.heads import Lessons, Statistics, train_heads
+from classifier.train import Progress
+from workers.datasets import Pictures
+from workers.networks import trained
+from workers.snapshot import Snapshot
+
+logger = logging.getLogger(__name__)
+FEATURE_RECIPES = ("features",)
+FOLD_NETWORKS = {"features": 5}  # more networks give better priors, where they cost seconds
+FEW_FOLD_NETWORKS = 2
+Shown = Callable[[dict[str, object]], None]  # shows progress; what it raises ends the training
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The fold networks, by the fold they did not see, and the one to serve."""
+
+    folds: list[LoadedModel]
+    served: LoadedModel
+
+
+def fold_networks(recipe: str) -> int:
+    """How many networks give the priors of a version of this recipe."""
+    return FOLD_NETWORKS.get(recipe, FEW_FOLD_NETWORKS)
+
+
+def network_path(folder: Path, number: int) -> Path:
+    """Where a Round keeps its networks: the folds' from 0 on, then the served one."""
+    return folder / f"network-{number}.safetensors"
+
+
+def teach(
+    *,
+    config: TrainConfig,
+    snapshot: Snapshot,
+    pictures: Pictures,
+    folder: Path,
+    card: dict[str, object],
+    shown: Shown,
+) -> Networks:
+    """The networks of a Round, their files in ``folder``."""
+    by = _heads if config.recipe in FEATURE_RECIPES else _network_by_network
+    return by(
+        config=config, snapshot=snapshot, pictures=pictures, folder=folder, card=card, shown=shown
+    )
+
+
+def _heads(
+    *,
+    config: TrainConfig,
+    snapshot: Snapshot,
+    pictures: Pictures,
+    folder: Path,
+    card: dict[str, object],
+    shown: Shown,
+) -> Networks:
+    """Describe what was not described before, then fit every head."""
+
+    def describing(share: float) -> None:
+        shown({"stage": "describing the pictures", "fraction": round(0.9 * share, 3)})
+
+    def fitting(share: float) -> None:
+        shown({"stage": "fitting the heads", "fraction": round(0.9 + 0.1 * share, 3)})
+
+    describer = pictures.describer()
+    everything = pictures.features(describer, np.sort(pictures.ids), heard=describing)
+    use = snapshot.trainable
+    count = fold_networks(config.recipe)
+    lessons = Lessons(
+        features=pictures.features(describer, snapshot.images[use]),
+        targets=snapshot.targets[use],
+        folds=snapshot.folds[use] % count,
+    )
+    folds, served = train_heads(
+        config,
+        lessons,
+        folds=count,
+        describer=describer,
+        statistics=Statistics.of(everything),
+        on_progress=fitting,
+    )
+    loaded = []
+    for number, network in enumerate([*folds, served]):
+        path = network_path(folder, number)
+        checkpoint.save(path, network, config, card)
+        loaded.append(checkpoint.load(path))
+    return Networks(loaded[:-1], loaded[-1])
+
+
+def _network_by_network(
+    *,
+    config: TrainConfig,
+    snapshot: Snapshot,
+    pictures: Pictures,
+    folder: Path,
+    card: dict[str, object],
+    shown: Shown,
+) -> Networks:
+    """One network for each fold, trained on the other folds, then the one to serve on all."""
+    count = fold_networks(config.recipe)
+
+    def network(number: int, chosen: NDArray[np.bool_]) -> LoadedModel:
+        return trained(
+            config=config.with_seed(config.seed * (count + 1) + number),
+            images=pictures.of(snapshot.images[chosen]),
+            targets=snapshot.lessons[chosen],
+            weights=snapshot.weights[chosen],
+            path=network_path(folder, number),
+            card=card,
+            on_progress=_reporter(shown, number, count + 1),
+        )
+
+    use = snapshot.trainable
+    groups = snapshot.folds % count
+    folds = [network(fold, use & (groups != fold)) for fold in range(count)]
+    return Networks(folds, network(count, use))
+
+
+def _reporter(shown: Shown, number: int, networks: int) -> Callable[[Progress], None]:
+    """Shows the progress of one of the networks."""
+    started = time.perf_counter()
+
+    def report(progress: Progress) -> None:
+        done = (number + progress.step / progress.steps) / networks
+        pace = (time.perf_counter() - started) / progress.step
+        left = pace * (progress.steps - progress.step + (networks - 1 - number) * progress.steps)
+        shown(
+            {
+                "stage": f"training network {number + 1} of {networks}",
+                "fraction": round(done, 3),
+                "loss": round(progress.loss, 4),
+                "seconds_left": round(left),
+            }
+        )
+
+    return report
