@@ -22,9 +22,9 @@ def shapes_project(
 ) -> Project:
     """A project over ``SHAPES`` with image rows; the class of image n is SHAPES[n % 3].
 
-    The first images of each class are Gold.
+    The first images of each class are Gold. It asks no choices unless ``settings`` say so.
     """
-    project = create_project(name=name, class_names=SHAPES, **settings)
+    project = create_project(name=name, class_names=SHAPES, **{"asks_choices": False, **settings})
     add_shapes(project, count=images, gold_per_class=gold_per_class)
     return project
 

@@ -37,7 +37,8 @@ def striped_project(
 ) -> Project:
     """A project over real pictures whose class is in their name; trains in about a second."""
     quick = {"image_size": EDGE, "training_steps": 40, "retrain_min_labels": 20}
-    project = create_project(name=name, class_names=STRIPES, **{**quick, **settings})
+    asked = {"asks_choices": False, **quick, **settings}
+    project = create_project(name=name, class_names=STRIPES, **asked)
     rng = np.random.default_rng(0)
     pictures = []
     for number in range(images):

@@ -6,6 +6,7 @@ from math import sqrt
 HIT_PRIOR = (4.5, 0.5)  # Beta: a newcomer counts like the crowd, five graded tiles' worth
 FALSE_ALARM_PRIOR = (0.25, 4.75)
 KNOWN_AFTER = 20  # graded tiles
+PROMISING_AFTER = 4
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,17 @@ class Skill:
     def sharpness(self) -> float:
         """Youden's J: 1 for someone who always tells apart, 0 for someone who guesses."""
         return self.hit_rate - self.false_alarm_rate
+
+    @property
+    def is_promising(self) -> bool:
+        """Graded a little, and nothing that speaks against: enough for somebody with an account."""
+        return self.graded >= PROMISING_AFTER and self.sharpness > 0.6
+
+    @property
+    def novelty(self) -> float:
+        """How much another graded tile would tell, from 1 down: by the square root law the
+        uncertainty of a rate halves with four times the tiles."""
+        return sqrt(KNOWN_AFTER / max(self.graded, KNOWN_AFTER))
 
     @property
     def is_known_good(self) -> bool:

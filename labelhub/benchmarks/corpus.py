@@ -30,7 +30,7 @@ BATCH = 2000
 def make_corpus(*, images: int, edge: int = 32, seed: int = 0) -> Project:
     """The project, with pictures in their folder, Gold, holdout, priors and full queues."""
     rng = np.random.default_rng(seed)
-    project = create_project(name="Benchmark", class_names=CLASSES)
+    project = create_project(name="Benchmark", class_names=CLASSES, asks_choices=False)
     files = _pictures(rng, edge)
     classes = list(project.label_classes.filter(is_none=False))
     gold_left = min(GOLD_MOST, max(60, int(images * GOLD_SHARE)), int(images * GOLD_SHARE_MOST))

@@ -10,10 +10,11 @@ from datetime import datetime
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import record_grading
 from labelhub.annotators.skill import Skill
-from labelhub.challenges.grading import AnsweredTile, checked, grade
+from labelhub.challenges.grading import AnsweredTile, checked, grade, grade_choice
 from labelhub.challenges.models import Challenge
 from labelhub.challenges.refusals import (
     AnnotatorPaused,
+    BadAnswer,
     ChallengeExpired,
     ChallengeNotFound,
     ChallengeSpent,
@@ -26,7 +27,9 @@ from labelhub.challenges.reporting import (
 )
 from labelhub.challenges.selectors import graded_totals, own_challenge, tiles_to_grade
 from labelhub.projects.rows import update_rows
+from labelhub.projects.selectors import catalogue
 from labelhub.rounds.queueing import requeue
+from labelhub.votes.models import Vote
 from labelhub.votes.services import NewVote, record_votes
 
 
@@ -35,7 +38,7 @@ class Reply:
     """What is said to an answer: totals only, never which tile was the known one."""
 
     judged: int  # tiles of this answer
-    known: int  # of these, how many grade it
+    known: int  # of these, how many grade it; of a choice it is never told
     right: int  # of the known ones, how many were answered right
     settled: int  # images of the project, as last counted
     images: int
@@ -51,7 +54,7 @@ class Answer:
 
     annotator: Annotator
     challenge: Challenge
-    places: list[int]  # selected, and not reported
+    places: list[int]  # of a grid: selected, and not reported; of a choice: the one class
     bad: Reported
     judged: list[AnsweredTile]
     grading: Skill
@@ -74,9 +77,14 @@ def checked_answer(
         raise ChallengeNotFound("there is no such grid")
     tiles = tiles_to_grade(challenge=challenge)
     bad = checked_report(reported, places=len(tiles))
-    places = [place for place in checked(selected, places=len(tiles)) if place not in bad.places]
     judged = [tile for tile in tiles if tile.place not in bad.places]
-    grading = grade(tiles=judged, answer=places, label_class_id=challenge.label_class_id)
+    if challenge.form == Challenge.Form.CHOICE:
+        places = _checked_choice(annotator, selected) if judged else []
+        grading = grade_choice(tiles=judged, chosen=places)
+    else:
+        marked = checked(selected, places=len(tiles))
+        places = [place for place in marked if place not in bad.places]
+        grading = grade(tiles=judged, answer=places, label_class_id=challenge.label_class_id)
     answer = Answer(annotator, challenge, places, bad, judged, grading)
     if not answer.is_repeated:
         if challenge.expires_at <= now:
@@ -84,6 +92,15 @@ def checked_answer(
         if annotator.paused:
             raise AnnotatorPaused("this annotator is paused")
     return answer
+
+
+def _checked_choice(annotator: Annotator, chosen: Sequence[int]) -> list[int]:
+    """The one class of a choice. Raises BadAnswer for none, several, or another project's."""
+    if len(chosen) != 1:
+        raise BadAnswer(f"a choice names one class, not {len(chosen)}")
+    if chosen[0] not in {entry.id for entry in catalogue(annotator.project).entries}:
+        raise BadAnswer("the answer names a class that this project does not have")
+    return list(chosen)
 
 
 def take(answer: Answer, now: datetime) -> Reply | None:
@@ -105,10 +122,13 @@ def take(answer: Answer, now: datetime) -> Reply | None:
 
 def _reply(answer: Answer) -> Reply:
     progress = answer.annotator.project.progress
+    told = answer.grading
+    if answer.challenge.form == Challenge.Form.CHOICE:  # of one picture: it would say which
+        told = Skill(0, 0, 0, 0)
     return Reply(
         judged=len(answer.judged),
-        known=answer.grading.graded,
-        right=answer.grading.right,
+        known=told.graded,
+        right=told.right,
         settled=progress.settled,
         images=progress.images,
         reported=len(answer.bad.places),
@@ -152,18 +172,24 @@ def _spend(answer: Answer, reply: Reply, now: datetime) -> bool:
 def _store(answer: Answer, now: datetime) -> None:
     """Write the votes, the consensus they make, and where that puts the images."""
     challenge, project = answer.challenge, answer.annotator.project
-    if challenge.label_class_id is None:
-        raise ValueError(f"challenge {challenge.pk} of form {challenge.form} asks about no class")
     if not answer.judged:
         return
     batch = record_votes(
         project=project,
         annotator=answer.annotator,
-        votes=[
-            NewVote(tile.image_id, challenge.label_class_id, tile.place in answer.places)
-            for tile in answer.judged
-        ],
+        votes=_votes(answer),
         challenge=challenge.public_id,
         now=now,
     )
     requeue(project=project, batch=batch, release=True)
+
+
+def _votes(answer: Answer) -> list[NewVote]:
+    """What the answer says of each image that it judges."""
+    asked = answer.challenge.label_class_id
+    if asked is None:
+        return [
+            NewVote(tile.image_id, answer.places[0], answer=True, kind=Vote.Kind.CHOICE)
+            for tile in answer.judged
+        ]
+    return [NewVote(tile.image_id, asked, tile.place in answer.places) for tile in answer.judged]

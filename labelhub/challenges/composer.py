@@ -1,22 +1,28 @@
-"""Composes a grid out of a pool: which class, which tiles, in which places. No database.
+"""Composes a question sheet out of a pool: which form, which class, which tiles. No database.
 
-A grid asks about the class whose most wanted images sum to the most. It holds those, Gold of both
-kinds where it grades, one image of the holdout about which this class is the question, and a random
-slice. At most 70 % of its tiles are expected to be selected, for a grid whose answer is always
-"all" teaches people to stop looking, and Gold of the class asked for keeps "none" from being the
-answer of most graded ones.
+A sheet is a grid about one class, or one picture with all classes to choose from: whichever has the
+more wanted images for a person's time. A grid holds the most wanted images of its class, Gold of
+both kinds where it grades, now and then an image of the holdout, one drawn at random, and a settled
+one as a Check. At most 70 % of its tiles are expected to be selected, for a grid whose answer is
+always "all" teaches people to stop looking, and Gold of the class asked for keeps "none" from being
+the answer of most graded ones.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from labelhub.challenges.models import Tile
+from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.pool import Place, Pool
+from labelhub.projects.models import Project
+from labelhub.votes.questions import Costs
 
 YES_SHARE_MOST = 0.7
 SMALL_GRID = 4  # tiles: two of each kind of Gold would leave no room for a question
+HOLDOUT_SHARE = 0.04  # of the tiles: somewhat less than the holdout's share of the images
+GOLD_SHARE_OF_CHOICES = 0.2  # where a grid would be graded: as many of its tiles are Gold
 
 
 class PlannedTile(NamedTuple):
@@ -24,29 +30,76 @@ class PlannedTile(NamedTuple):
 
     image_id: int
     reason: Tile.Reason
-    probability: float  # that the image is of the class asked for
+    probability: float  # that the image is of the class asked for; of a choice, the likeliest
     entropy: float  # of its consensus, in nats
+    priority: float  # by the project's acquisition; information is in nats a second
 
     @property
     def numbers(self) -> dict[str, float]:
-        return {"probability": round(self.probability, 4), "entropy": round(self.entropy, 4)}
+        return {
+            "probability": round(self.probability, 4),
+            "entropy": round(self.entropy, 4),
+            "priority": round(self.priority, 4),
+        }
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A grid before it is a row: ``tiles`` are in the order of their places.
+    """A sheet before it is a row: ``tiles`` are in the order of their places.
 
-    ``spares``, the most wanted first, stand in for tiles that another grid takes meanwhile.
+    ``spares``, the most wanted first, stand in for tiles that another sheet takes meanwhile.
     """
 
-    label_class_id: int
+    label_class_id: int | None  # None for a choice
     tiles: tuple[PlannedTile, ...]
     spares: tuple[PlannedTile, ...] = ()
 
     @property
+    def form(self) -> Challenge.Form:
+        return Challenge.Form.CHOICE if self.label_class_id is None else Challenge.Form.GRID
+
+    @property
     def gold(self) -> tuple[int, ...]:
-        """Images of the grid that grade the answer."""
+        """Images of the sheet that grade the answer."""
         return tuple(tile.image_id for tile in self.tiles if tile.reason == Tile.Reason.GOLD)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a sheet is to be like, whatever the pool holds."""
+
+    size: int  # tiles of a grid
+    graded: bool
+    random_share: float
+    check_share: float
+    costs: Costs
+    wanted: Tile.Reason  # why the most wanted images are asked about
+
+    @classmethod
+    def of(cls, project: Project, *, graded: bool, costs: Costs) -> "Wishes":
+        """The project's."""
+        uncertain = project.acquisition in UNCERTAINTIES
+        return cls(
+            size=project.tiles_per_grid,
+            graded=graded,
+            random_share=project.random_share,
+            check_share=project.check_share,
+            costs=costs,
+            wanted=Tile.Reason.UNCERTAIN if uncertain else Tile.Reason.INFORMATION,
+        )
+
+    @property
+    def choices_a_grid(self) -> int:
+        """Choices that take about as long as a grid."""
+        return max(1, round(self.size * self.costs.tile / self.costs.choice))
+
+
+UNCERTAINTIES = {
+    Project.Acquisition.ENTROPY,
+    Project.Acquisition.SOFTMAX,
+    Project.Acquisition.MARGIN,
+    Project.Acquisition.CONFIDENCE,
+}
 
 
 class _Sheet:
@@ -70,12 +123,8 @@ class _Sheet:
     def tile(self, place: Place, reason: Tile.Reason) -> PlannedTile:
         """``place.probability`` is of its own class; for another one at most the rest is left."""
         same = place.label_class_id == self.label_class_id
-        return PlannedTile(
-            image_id=place.image_id,
-            reason=reason,
-            probability=place.probability if same else min(0.1, 1 - place.probability),
-            entropy=place.entropy,
-        )
+        probability = place.probability if same else min(0.1, 1 - place.probability)
+        return PlannedTile(place.image_id, reason, probability, place.entropy, place.priority)
 
     @property
     def asks_something(self) -> bool:
@@ -86,37 +135,86 @@ class _Sheet:
         return sum(tile.probability for tile in self.tiles.values()) / len(self.tiles)
 
 
-def compose(
-    *, pool: Pool, size: int, random_tiles: int, graded: bool, generator: Random
-) -> Plan | None:
-    """Plan one grid of at most ``size`` tiles; None when nothing is left to ask."""
+def compose(*, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
+    """Plan one sheet; None when nothing is left to ask."""
     if not pool.open:
         return None
-    sheet = _Sheet(_class_to_ask(pool, size, generator), size)
-    yes, no = _gold_of_both_kinds(pool, sheet.label_class_id)
-    if graded and yes and no:  # one or two of each, so that their number cannot be guessed
-        most = 2 if size > SMALL_GRID else 1
+    asked = _class_to_ask(pool, wishes.size, generator)
+    grid = partial(_grid, asked.label_class_id, pool, wishes, generator)
+    if not pool.choice:
+        return grid()
+    few = pool.choice[: wishes.choices_a_grid]
+    of_choices = sum(place.priority for place in few) / wishes.choices_a_grid
+    if not asked.wanted or of_choices > asked.worth / wishes.size:
+        return _choice(pool, wishes, generator)
+    return grid() or _choice(pool, wishes, generator)
+
+
+def _choice(pool: Pool, wishes: Wishes, generator: Random) -> Plan:
+    """One picture with all classes: the most wanted, or now and then a known one or another."""
+    place, reason = _other_than_wanted(pool, wishes, generator) or (pool.choice[0], wishes.wanted)
+    spares = [spare for spare in pool.choice if spare.image_id != place.image_id]
+    return Plan(
+        None, (_as_choice(place, reason),), tuple(_as_choice(s, wishes.wanted) for s in spares)
+    )
+
+
+def _other_than_wanted(
+    pool: Pool, wishes: Wishes, generator: Random
+) -> tuple[Place, Tile.Reason] | None:
+    """What a choice asks instead of what is wanted most, by one roll of the dice."""
+    held = [place for places in pool.holdout.values() for place in places]
+    rolled = generator.random()
+    for share, places, reason in (
+        (GOLD_SHARE_OF_CHOICES if wishes.graded else 0.0, pool.gold, Tile.Reason.GOLD),
+        (HOLDOUT_SHARE, sorted(held, key=lambda one: -one.priority), Tile.Reason.HOLDOUT),
+        (wishes.check_share, pool.check, Tile.Reason.CHECK),
+        (wishes.random_share, pool.random, Tile.Reason.RANDOM),
+    ):
+        if places:
+            if rolled < share:
+                return places[0], reason
+            rolled -= share
+    return None
+
+
+def _as_choice(place: Place, reason: Tile.Reason) -> PlannedTile:
+    return PlannedTile(place.image_id, reason, place.probability, place.entropy, place.priority)
+
+
+def _grid(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
+    """A grid about one class; None where it would ask nothing."""
+    sheet = _Sheet(label_class_id, wishes.size)
+
+    def drawn(share: float) -> int:
+        return sum(generator.random() < share for _ in range(wishes.size))
+
+    yes, no = _gold_of_both_kinds(pool, label_class_id)
+    if wishes.graded and yes and no:  # one or two of each, so that their number cannot be guessed
+        most = 2 if wishes.size > SMALL_GRID else 1
         sheet.take(yes, generator.randint(1, most), Tile.Reason.GOLD)
         sheet.take(no, generator.randint(1, most), Tile.Reason.GOLD)
-    sheet.take(pool.holdout.get(sheet.label_class_id, []), 1, Tile.Reason.HOLDOUT)
-    wanted = pool.open[sheet.label_class_id]
-    sheet.take(wanted, sheet.room - random_tiles, Tile.Reason.UNCERTAIN)
+    sheet.take(pool.holdout.get(label_class_id, []), drawn(HOLDOUT_SHARE), Tile.Reason.HOLDOUT)
+    sheet.take(pool.check, drawn(wishes.check_share), Tile.Reason.CHECK)
+    wanted = pool.open[label_class_id]
+    sheet.take(wanted, sheet.room - drawn(wishes.random_share), wishes.wanted)
     sheet.take(pool.random, sheet.room, Tile.Reason.RANDOM)
     for places in (wanted, *pool.open.values()):  # near the end of a project, whatever is left
-        sheet.take(places, sheet.room, Tile.Reason.UNCERTAIN)
+        sheet.take(places, sheet.room, wishes.wanted)
+    sheet.take(pool.holdout.get(label_class_id, []), sheet.room, Tile.Reason.HOLDOUT)
     if not sheet.asks_something:
         return None
     _make_room_for_no(sheet, pool)
     ordered = list(sheet.tiles.values())
     generator.shuffle(ordered)
-    return Plan(sheet.label_class_id, tuple(ordered), _spares(sheet, pool))
+    return Plan(label_class_id, tuple(ordered), _spares(sheet, pool, wishes))
 
 
-def _spares(sheet: _Sheet, pool: Pool) -> tuple[PlannedTile, ...]:
+def _spares(sheet: _Sheet, pool: Pool, wishes: Wishes) -> tuple[PlannedTile, ...]:
     """What is left of the pool, each image once and by the first reason to ask about it."""
     spares: dict[int, PlannedTile] = {}
     for places, reason in (
-        (pool.open[sheet.label_class_id], Tile.Reason.UNCERTAIN),
+        (pool.open[sheet.label_class_id], wishes.wanted),
         (pool.random, Tile.Reason.RANDOM),
     ):
         for place in places:
@@ -125,16 +223,31 @@ def _spares(sheet: _Sheet, pool: Pool) -> tuple[PlannedTile, ...]:
     return tuple(spares.values())
 
 
-def _class_to_ask(pool: Pool, size: int, generator: Random) -> int:
-    """The class whose most wanted images sum to the most; equals are drawn from."""
+class _Asked(NamedTuple):
+    """The class of a grid, what its most wanted images sum to, and whether it has any."""
+
+    label_class_id: int
+    worth: float
+    wanted: bool
+
+
+def _class_to_ask(pool: Pool, size: int, generator: Random) -> _Asked:
+    """The class whose most wanted images sum to the most; equals are drawn from.
+
+    Without any open image, a class of which the holdout is still asked.
+    """
+    wanted = any(pool.open.values())
+    of_class = pool.open if wanted else {one: pool.holdout.get(one, []) for one in pool.open}
     worth = {
         label_class_id: (
+            bool(places),
             round(sum(place.priority for place in places[:size]), 6),
             generator.random(),
         )
-        for label_class_id, places in pool.open.items()
+        for label_class_id, places in of_class.items()
     }
-    return max(worth, key=worth.__getitem__)
+    best = max(worth, key=worth.__getitem__)
+    return _Asked(best, worth[best][1], wanted)
 
 
 def _gold_of_both_kinds(pool: Pool, label_class_id: int) -> tuple[list[Place], list[Place]]:
@@ -154,8 +267,11 @@ def _make_room_for_no(sheet: _Sheet, pool: Pool) -> None:
     spare = [place for place in pool.random if place.image_id not in sheet.tiles]
     while spare and sheet.yes_share > YES_SHARE_MOST:
         fresh = sheet.tile(spare.pop(), Tile.Reason.RANDOM)
-        asked = [t for t in sheet.tiles.values() if t.reason == Tile.Reason.UNCERTAIN]
+        asked = [t for t in sheet.tiles.values() if t.reason in ASKED]
         surest = max(asked, key=lambda tile: tile.probability, default=fresh)
         if surest.probability > fresh.probability:
             del sheet.tiles[surest.image_id]
             sheet.tiles[fresh.image_id] = fresh
+
+
+ASKED = (Tile.Reason.UNCERTAIN, Tile.Reason.INFORMATION)

@@ -35,3 +35,10 @@ def grade(
     yes = [tile.place in answer for tile in known if tile.gold == label_class_id]
     no = [tile.place in answer for tile in known if tile.gold != label_class_id]
     return Skill(yes=len(yes), hits=sum(yes), no=len(no), false_alarms=sum(no))
+
+
+def grade_choice(*, tiles: Sequence[AnsweredTile], chosen: Sequence[int]) -> Skill:
+    """A hit or a miss where the picture was asked because its class is known."""
+    known = [tile for tile in tiles if tile.reason == Tile.Reason.GOLD and tile.gold]
+    hits = sum(tile.gold in chosen for tile in known)
+    return Skill(yes=len(known), hits=hits, no=0, false_alarms=0)

@@ -11,13 +11,14 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.skill import Skill
 from labelhub.challenges import composer
-from labelhub.challenges.composer import Plan, PlannedTile
+from labelhub.challenges.composer import Plan, PlannedTile, Wishes
 from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.pool import read_pool
 from labelhub.projects.prepared import PreparedUpdate, columns
 from labelhub.projects.rows import insert_row, insert_rows
 from labelhub.projects.selectors import catalogue
 from labelhub.rounds.models import Candidate
+from labelhub.votes.questions import Costs
 
 _IS_GOLD = Q(queue=Candidate.Queue.GOLD)
 CONTENDERS = 3  # classes compared for one grid: the best of a few random ones
@@ -40,17 +41,24 @@ def plan_grid(
         annotator_id=annotator.pk,
         classes=generator.sample(askable, min(contenders, len(askable))),
         size=project.tiles_per_grid,
+        choices=project.asks_choices,
         generator=generator,
         now=now,
         everywhere=everywhere,
     )
-    return composer.compose(
-        pool=pool,
-        size=project.tiles_per_grid,
-        random_tiles=project.random_tiles,
-        graded=not skill_of(annotator).is_known_good or generator.random() < project.graded_share,
-        generator=generator,
-    )
+    wishes = Wishes.of(project, graded=_is_graded(annotator, generator), costs=Costs())
+    return composer.compose(pool=pool, wishes=wishes, generator=generator)
+
+
+def _is_graded(annotator: Annotator, generator: Random) -> bool:
+    """Every sheet of somebody who is not known to answer well, and a share of the others', which
+    shrinks as they are known better.
+
+    Who came by an account is known from the start, unless the first graded answers say otherwise.
+    """
+    skill = skill_of(annotator)
+    trusted = skill.is_known_good or (annotator.user_id is not None and skill.is_promising)
+    return not trusted or generator.random() < annotator.project.graded_share * skill.novelty
 
 
 def skill_of(annotator: Annotator) -> Skill:
@@ -74,7 +82,7 @@ def write_grid(*, annotator: Annotator, plan: Plan, now: datetime) -> Challenge:
         public_id=secrets.token_urlsafe(16),
         project_id=annotator.project_id,
         annotator=annotator,
-        form=Challenge.Form.GRID,
+        form=plan.form,
         label_class_id=plan.label_class_id,
         places=len(tiles),
         issued_at=now,

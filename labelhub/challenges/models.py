@@ -37,7 +37,9 @@ class Challenge(models.Model):
     expires_at = models.DateTimeField()
     spent_at = models.DateTimeField(null=True, blank=True)
     answer = models.JSONField(
-        null=True, blank=True, help_text="Of a grid: the selected places, sorted."
+        null=True,
+        blank=True,
+        help_text="Of a grid: the selected places, sorted; of a choice: the LabelClass.",
     )
     reply = models.JSONField(
         null=True, blank=True, help_text="What was said to the answer, repeated word for word."
@@ -90,6 +92,7 @@ class Tile(models.Model):
 
     class Reason(models.TextChoices):
         UNCERTAIN = "uncertain", "among the most uncertain"
+        INFORMATION = "information", "its answer tells most for the time it takes"
         GOLD = "gold", "its class is known: it grades the answer"
         RANDOM = "random", "drawn at random"
         HOLDOUT = "holdout", "part of the holdout that evaluation uses"
@@ -101,8 +104,10 @@ class Tile(models.Model):
     annotator = models.ForeignKey(Annotator, models.PROTECT, related_name="tiles", db_index=False)
     image = models.ForeignKey(Image, models.CASCADE, related_name="tiles", db_index=False)
     place = models.PositiveSmallIntegerField()
-    reason = models.CharField(max_length=9, choices=Reason)
-    numbers = models.JSONField(default=dict, help_text="{probability, entropy} when it was asked.")
+    reason = models.CharField(max_length=11, choices=Reason)
+    numbers = models.JSONField(
+        default=dict, help_text="{probability, entropy, priority} when it was asked."
+    )
 
     class Meta:
         ordering = ["challenge", "place"]
@@ -124,6 +129,8 @@ class Tile(models.Model):
 
         Of a reported tile nothing was said: it is not among the selected ones, and has no vote.
         """
+        if self.challenge.form == Challenge.Form.CHOICE:
+            return None  # a class was chosen, no square
         answer = self.challenge.answer
         return None if answer is None else self.place in answer
 

@@ -1,4 +1,4 @@
-"""What the templates of the grid receive: finished values, and the words after an answer."""
+"""What the templates of grids and choices receive, and the words after an answer."""
 
 import secrets
 from collections.abc import Mapping
@@ -16,11 +16,14 @@ from django.utils.translation import gettext as _
 from labelhub.challenges.models import Challenge, Report
 from labelhub.projects.models import Project
 from labelhub.projects.pages import EXAMPLES_SHOWN, example_url, settled_words
-from labelhub.projects.selectors import CatalogueEntry, catalogue
+from labelhub.projects.selectors import Catalogue, CatalogueEntry, catalogue
 
 LAST_NUMBER_KEY = 9
-# Stand in the kept markup for what each grid has of its own; nobody can put them into a name.
-GRID_SLOT, TOKEN_SLOT = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
+KEY_OF_NONE = "0"
+LONG_NAME = 11  # letters: buttons with longer names are wider
+MANY_CLASSES = 12  # more than these are listed in smaller buttons
+# Stand in the kept markup for what each question has of its own; nobody can put them into a name.
+QUESTION_SLOT, TOKEN_SLOT = secrets.token_urlsafe(16), secrets.token_urlsafe(16)
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,19 @@ class TilePlace:
 
 
 @dataclass(frozen=True)
-class GridPage:
-    """One grid on a page of its own."""
+class ClassButton:
+    """One class of a choice."""
+
+    id: int
+    name: str
+    is_none: bool
+    example_url: str
+    key: str  # the number key that chooses it; those beyond the ninth have none
+
+
+@dataclass(frozen=True)
+class QuestionPage:
+    """One grid or choice on a page of its own."""
 
     project_name: str
     project_url: str
@@ -48,44 +62,52 @@ class GridPage:
     progress_words: str
 
 
-def grid_page(*, project: Project, challenge: Challenge, csrf_token: str) -> GridPage:
-    """The page of a grid. ``project`` comes with its progress, ``challenge`` any of its own."""
-    progress = project.progress
-    return GridPage(
+def question_page(*, project: Project, challenge: Challenge, csrf_token: str) -> QuestionPage:
+    """The page of a grid or a choice.
+
+    ``project`` comes with its progress, ``challenge`` is any of its own.
+    """
+    progress, asked_about = project.progress, challenge.label_class_id
+    classes = catalogue(project)
+    return QuestionPage(
         project_name=project.name,
         project_url=project.get_absolute_url(),
-        asked=_entry(project, challenge).asked,
-        markup=grid_markup(project=project, challenge=challenge, csrf_token=csrf_token),
+        asked=classes.entry(asked_about).asked if asked_about else choice_words(),
+        markup=question_markup(project=project, challenge=challenge, csrf_token=csrf_token),
         images=max(progress.images, 1),
         settled=progress.settled,
         progress_words=settled_words(settled=progress.settled, images=progress.images),
     )
 
 
-def grid_markup(*, project: Project, challenge: Challenge, csrf_token: str) -> SafeString:
-    """One grid, ready to be shown: that of any grid which asks the same, with its own addresses."""
-    entry = _entry(project, challenge)
-    markup = _markup_of_any(project.slug, entry, challenge.places, get_language())
-    own = {GRID_SLOT: challenge.public_id, TOKEN_SLOT: csrf_token}
+def choice_words() -> str:
+    """The question above one picture with all classes to choose from."""
+    return _("What is this?")
+
+
+def question_markup(*, project: Project, challenge: Challenge, csrf_token: str) -> SafeString:
+    """One grid or choice, ready to be shown: that of any which asks the same, with its own
+    addresses."""
+    classes, language = catalogue(project), get_language()
+    if challenge.label_class_id is None:
+        markup = _choice_of_any(project.slug, classes, language)
+    else:
+        entry = classes.entry(challenge.label_class_id)
+        markup = _grid_of_any(project.slug, entry, challenge.places, language)
+    own = {QUESTION_SLOT: challenge.public_id, TOKEN_SLOT: csrf_token}
     for slot, value in own.items():
         markup = markup.replace(slot, escape(value))
     return mark_safe(markup)  # noqa: S308  a template's own, and what was put in is escaped
 
 
 @lru_cache(maxsize=256)
-def _markup_of_any(slug: str, entry: CatalogueEntry, places: int, _language: str | None) -> str:
-    """Rendered once for each question: it was a tenth of what a grid costs the server.
-
-    Without the lines' indents: what every grid carries is read by no person.
-    """
+def _grid_of_any(slug: str, entry: CatalogueEntry, places: int, _language: str | None) -> str:
+    """Rendered once for each question: it was a tenth of what a grid costs the server."""
     asked, called = (" ".join(words.split()) for words in (entry.asked, entry.name))
     before, name, after = asked.rpartition(called)
     if not name:  # a question of its own that does not say the class's name
         before, name, after = "", asked, ""
-    here = [slug, GRID_SLOT]
     context = {
-        "public_id": GRID_SLOT,
-        "csrf_token": TOKEN_SLOT,
         "edge": edge_of(places),
         "name": called,
         "asked_before": before.strip(),
@@ -93,6 +115,30 @@ def _markup_of_any(slug: str, entry: CatalogueEntry, places: int, _language: str
         "asked_after": after,
         "example_urls": [example_url(slug, image) for image in entry.examples[:EXAMPLES_SHOWN]],
         "tiles": _tile_places(places),
+    }
+    return _rendered("challenges/_grid.html", slug, context)
+
+
+@lru_cache(maxsize=32)
+def _choice_of_any(slug: str, classes: Catalogue, _language: str | None) -> str:
+    """Rendered once for each state of the catalogue."""
+    longest = max(len(entry.name) for entry in classes.entries)
+    context = {
+        "asked": choice_words(),
+        "choices": _class_buttons(slug, classes),
+        "wide": longest > LONG_NAME,
+        "many": len(classes.entries) > MANY_CLASSES,
+    }
+    return _rendered("challenges/_choice.html", slug, context)
+
+
+def _rendered(template: str, slug: str, context: dict[str, Any]) -> str:
+    """With slots for its own, without the lines' indents: what every question carries is read by no
+    person."""
+    here = [slug, QUESTION_SLOT]
+    shared = {
+        "public_id": QUESTION_SLOT,
+        "csrf_token": TOKEN_SLOT,
         "reasons": Report.Reason.choices,
         "issue_url": reverse("issue", args=[slug]),
         "page_url": reverse("grid", args=here),
@@ -100,14 +146,25 @@ def _markup_of_any(slug: str, entry: CatalogueEntry, places: int, _language: str
         "answer_url": reverse("answer", args=here),
         "skip_url": reverse("skip", args=here),
     }
-    lines = render_to_string("challenges/_grid.html", context).splitlines()
+    lines = render_to_string(template, {**shared, **context}).splitlines()
     return "".join(line.strip() for line in lines)
 
 
-def _entry(project: Project, challenge: Challenge) -> CatalogueEntry:
-    if challenge.label_class_id is None:
-        raise ValueError(f"challenge {challenge.pk} of form {challenge.form} is no grid")
-    return catalogue(project).entry(challenge.label_class_id)
+def _class_buttons(slug: str, classes: Catalogue) -> list[ClassButton]:
+    """The classes in their order, *none of these* last, whose key does not depend on their
+    number."""
+    named = classes.askable
+    none = [entry for entry in classes.entries if entry.is_none]
+    return [
+        ClassButton(
+            id=entry.id,
+            name=_("None of these") if entry.is_none else entry.name,
+            is_none=entry.is_none,
+            example_url=example_url(slug, entry.examples[0]) if entry.examples else "",
+            key=KEY_OF_NONE if entry.is_none else _number_key(place),
+        )
+        for place, entry in enumerate((*named, *none))
+    ]
 
 
 def _tile_places(count: int) -> list[TilePlace]:
@@ -119,15 +176,19 @@ def _tile_places(count: int) -> list[TilePlace]:
             *divmod(place, edge),
             name=name % {"number": place + 1, "total": count},
             report_name=report_name % {"number": place + 1, "total": count},
-            key=str(place + 1) if place < LAST_NUMBER_KEY else "",
+            key=_number_key(place),
         )
         for place in range(count)
     ]
 
 
+def _number_key(place: int) -> str:
+    return str(place + 1) if place < LAST_NUMBER_KEY else ""
+
+
 def edge_of(tiles: int) -> int:
     """Tiles along one side of a grid of so many; near a project's end the last row is short."""
-    edge = 2
+    edge = 1
     while edge * edge < tiles:
         edge += 1
     return edge
@@ -147,7 +208,7 @@ def word_after(reply: Mapping[str, Any] | None) -> str:
         ) % {"right": reply["right"], "known": known}
         words.append(first)
     elif reply["judged"]:
-        first = ngettext("%(n)d square counted.", "%(n)d squares counted.", reply["judged"]) % {
+        first = ngettext("%(n)d picture counted.", "%(n)d pictures counted.", reply["judged"]) % {
             "n": reply["judged"]
         }
         words.append(first)

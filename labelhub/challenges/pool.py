@@ -15,6 +15,8 @@ from labelhub.rounds.models import Candidate
 
 SPARE = 4  # rows read beyond what a grid needs, so that the composer has a choice
 GOLD_WINDOW = 8
+CHOICE_WINDOW = 8
+CHECK_WINDOW = 3
 KIND_WINDOW = 2  # Gold and holdout images of each class
 RANDOM_WINDOW = 10
 
@@ -39,6 +41,8 @@ class Pool:
     random: list[Place]
     gold: list[Place]  # asked longest ago first, any class
     gold_of: dict[int, list[Place]]  # LabelClass id -> asked longest ago first
+    choice: list[Place]  # best asked with all classes to choose from, most wanted first
+    check: list[Place]  # settled, drawn at random
     holdout: dict[int, list[Place]]  # LabelClass id -> most wanted first
 
 
@@ -47,6 +51,8 @@ _tile = Tile._meta.db_table  # noqa: SLF001
 _COLUMNS = "c.image_id, c.label_class_id, c.priority, c.probability, c.entropy, c.asked_at"
 # Written out: a partial index serves only a query that says its condition.
 _OPEN, _GOLD, _HOLDOUT = (f"c.queue = '{queue}'" for queue in ("open", "gold", "holdout"))
+_GRID, _CHOICE = (f"{_OPEN} AND c.form = '{form}'" for form in ("grid", "choice"))
+_SETTLED = f"{_OPEN} AND c.settled"
 
 
 def read_pool(
@@ -55,6 +61,7 @@ def read_pool(
     annotator_id: int,
     classes: Sequence[int],
     size: int,
+    choices: bool,
     generator: Random,
     now: datetime,
     everywhere: bool = False,
@@ -63,8 +70,9 @@ def read_pool(
 
     Images that the annotator has seen are left out, as are open ones leased to another grid.
     Every part has a limit and an index, so the cost does not grow with the corpus. ``everywhere``
-    widens the random window to the whole circle, for the end of a project. Nothing is locked: what
-    is free here may be taken when it is claimed.
+    widens the random window to the whole circle, for the end of a project. Without ``choices``,
+    images that were queued for one are wanted in grids. Nothing is locked: what is free here may be
+    taken when it is claimed.
     """
     parts: list[str] = []
     values: list[str | int | float | None] = []
@@ -85,13 +93,18 @@ def read_pool(
 
     of_class = "AND c.label_class_id = %s"
     for label_class_id in classes:
-        add("open", f"{_OPEN} {of_class}", "c.priority DESC", size + SPARE, label_class_id)
+        add("open", f"{_GRID} {of_class}", "c.priority DESC", size + SPARE, label_class_id)
         add("gold_of", f"{_GOLD} {of_class}", "c.asked_at", KIND_WINDOW, label_class_id)
         add("holdout", f"{_HOLDOUT} {of_class}", "c.priority DESC", KIND_WINDOW, label_class_id)
     add("gold", _GOLD, "c.asked_at", GOLD_WINDOW)
     start = generator.random()
     window = f"{_OPEN} AND c.shuffle >= %s"
     add("random", window, "c.shuffle", RANDOM_WINDOW, start)
+    add("check", f"{_SETTLED} AND c.shuffle >= %s", "c.shuffle", CHECK_WINDOW, start)
+    if choices:
+        add("choice", _CHOICE, "c.priority DESC", CHOICE_WINDOW)
+    else:
+        add("open", _CHOICE, "c.priority DESC", size + SPARE)
     if everywhere:
         add("random", window, "c.shuffle", size + SPARE, 0.0)
     with connection.cursor() as cursor:
@@ -103,6 +116,7 @@ def read_pool(
 _WISHES: dict[str, Callable[[Place], Any]] = {
     "open": lambda place: -place.priority,
     "holdout": lambda place: -place.priority,
+    "choice": lambda place: -place.priority,
     "gold": attrgetter("asked_at"),
     "gold_of": attrgetter("asked_at"),
 }
@@ -126,6 +140,8 @@ def _pool(places: Sequence[Place], classes: Sequence[int]) -> Pool:
         random=of["random"],
         gold=of["gold"],
         gold_of=by_class("gold_of"),
+        choice=of["choice"],
+        check=of["check"],
         holdout=by_class("holdout"),
     )
 

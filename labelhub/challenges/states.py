@@ -1,4 +1,4 @@
-"""Why there is no grid on the page: what happened, what was kept, what to do next."""
+"""Why there is no question on the page: what happened, what was kept, what to do next."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ REFUSALS = (
 
 @dataclass(frozen=True)
 class State:
-    """A designed place without a grid; ``again`` is the button that asks for the next one."""
+    """A designed place without a question; ``again`` is the button that asks for the next one."""
 
     key: str
     status: int
@@ -41,7 +41,7 @@ class State:
     again: Words = ""
 
 
-_NEXT = _("Next grid")
+_NEXT = _("Next question")
 _STATES: dict[type[Exception], State] = {
     NothingToAsk: State("done", 200, _("Nothing to ask at the moment"), "", _("Look again")),
     ProjectPaused: State(
@@ -59,23 +59,23 @@ _STATES: dict[type[Exception], State] = {
     ChallengeExpired: State(
         "expired",
         410,
-        _("This grid's time is over"),
+        _("This question's time is over"),
         _("It waited too long, and its pictures went to someone else. Earlier answers are kept."),
         _NEXT,
     ),
     ChallengeSpent: State(
         "spent",
         409,
-        _("This grid was closed before"),
+        _("This question was closed before"),
         _("It was skipped, or answered differently, perhaps in another tab. That one stands."),
         _NEXT,
     ),
     ChallengeNotFound: State(
         "not-found",
         404,
-        _("This grid is not here"),
+        _("This question is not here"),
         _("It belongs to another visit, or your browser keeps no cookies. Nothing was stored."),
-        _("Start a new grid"),
+        _("Start anew"),
     ),
     TooBusy: State(
         "busy",
@@ -88,12 +88,12 @@ _STATES: dict[type[Exception], State] = {
         "bad-answer",
         400,
         _("This answer could not be read"),
-        _("It names squares that the grid does not have. Nothing was stored."),
+        _("It names something that the question does not have. Nothing was stored."),
         _NEXT,
     ),
 }
 ANSWERED = State(
-    "answered", 200, _("This grid is answered"), _("Your answer is kept. Thank you."), _NEXT
+    "answered", 200, _("This question is answered"), _("Your answer is kept. Thank you."), _NEXT
 )
 
 

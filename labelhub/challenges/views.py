@@ -1,4 +1,4 @@
-"""The doors of the grid: read the request, one call, write the response.
+"""The doors of grids and choices: read the request, one call, write the response.
 
 Two kinds of browser come here. Without JavaScript every reply is a page, or a redirect to one. The
 script sends ``X-Requested-With: fetch`` and gets the grid as a fragment, and the answer's reply as
@@ -24,9 +24,9 @@ from labelhub.annotators.identity import annotator_in, is_known_in, key_in, reme
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import ProjectNotFound
 from labelhub.challenges.answering import Reply
-from labelhub.challenges.forms import reported, selected_places
+from labelhub.challenges.forms import reported, selected
 from labelhub.challenges.models import Challenge
-from labelhub.challenges.pages import edge_of, grid_markup, grid_page, word_after
+from labelhub.challenges.pages import edge_of, question_markup, question_page, word_after
 from labelhub.challenges.refusals import ChallengeExpired, ChallengeNotFound, ChallengeSpent
 from labelhub.challenges.selectors import shown_challenge, tile_pictures
 from labelhub.challenges.services import (
@@ -81,7 +81,7 @@ def issue(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 @explained
 def grid(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
-    """The page of an issued grid; ``after`` names the one answered just before."""
+    """The page of an issued grid or choice; ``after`` names the one answered just before."""
     key = key_in(request, project_slug=slug)
     challenge = shown_challenge(annotator_key=key, project_slug=slug, public_id=public_id)
     if challenge.state == Challenge.State.ANSWERED:
@@ -91,12 +91,12 @@ def grid(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
     if challenge.expires_at <= timezone.now():
         raise ChallengeExpired
     context = {
-        "grid": grid_page(
+        "question": question_page(
             project=challenge.project, challenge=challenge, csrf_token=get_token(request)
         ),
         "word": _word_about(key, slug, request.GET.get("after")),
     }
-    return render(request, "challenges/grid.html", context)
+    return render(request, "challenges/question.html", context)
 
 
 @require_safe
@@ -119,7 +119,7 @@ def sheet(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
 @never_cache
 @explained
 def answer(request: HttpRequest, slug: str, public_id: str) -> HttpResponse:
-    """Take what is selected and reported in a grid. The same answer again gets the same reply.
+    """Take what is selected and reported in a grid, or chosen. The same again gets the same reply.
 
     A script that sends ``keep``, be it empty, gets the next grid along. What was taken is told also
     when the database fails after it.
@@ -146,16 +146,16 @@ def _take(
     request: HttpRequest, annotator: Annotator, public_id: str, *, with_next: bool
 ) -> tuple[Reply, Challenge | None]:
     said = request.POST
-    places, bad, now = selected_places(said), reported(said), timezone.now()
+    chosen, bad, now = selected(said), reported(said), timezone.now()
     if not with_next:
         reply = submit_answer(
-            annotator=annotator, public_id=public_id, selected=places, reported=bad, now=now
+            annotator=annotator, public_id=public_id, selected=chosen, reported=bad, now=now
         )
         return reply, None
     return submit_answer_and_issue(
         annotator=annotator,
         public_id=public_id,
-        selected=places,
+        selected=chosen,
         reported=bad,
         now=now,
         generator=_new_dice(),
@@ -222,7 +222,7 @@ def _next_fragment(
 
 
 def _grid_fragment(request: HttpRequest, annotator: Annotator, challenge: Challenge) -> str:
-    return grid_markup(
+    return question_markup(
         project=annotator.project, challenge=challenge, csrf_token=get_token(request)
     )
 

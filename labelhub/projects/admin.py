@@ -21,7 +21,17 @@ class ProjectAdmin(admin.ModelAdmin):
         (None, {"fields": ("name", "slug", "description", "status", "created_at")}),
         (
             "How it asks",
-            {"fields": ("grid_edge", "challenge_minutes", "graded_share", "random_tiles")},
+            {
+                "fields": (
+                    "grid_edge",
+                    "asks_choices",
+                    "acquisition",
+                    "challenge_minutes",
+                    "graded_share",
+                    "random_share",
+                    "check_share",
+                )
+            },
         ),
         ("When an image is settled", {"fields": ("settle_threshold", "min_humans")}),
         (

@@ -21,6 +21,16 @@ class Project(models.Model):
         UPRIGHT = "upright", "photographs and text: moved, tilted and relit a little"
         OUTLINE = "outline", "shapes and symbols: also turned, mirrored and inverted"
 
+    class Acquisition(models.TextChoices):
+        INFORMATION = "information", "most information a second of people's time"
+        ENTROPY = "entropy", "most entropy of what is known, votes and network together"
+        SOFTMAX = "softmax", "most entropy of the network's word alone"
+        MARGIN = "margin", "least distance between the two likeliest classes"
+        CONFIDENCE = "confidence", "least probability of the likeliest class"
+        DISAGREEMENT = "disagreement", "most disagreement among the networks"
+        DIVERSE = "diverse", "most information, spread over unlike images"
+        RANDOM = "random", "in random order"
+
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60, unique=True)
     description = models.TextField(blank=True)
@@ -44,8 +54,26 @@ class Project(models.Model):
         help_text="Share of grids with Gold in them for people who are known to answer well. "
         "Newcomers get Gold in every grid.",
     )
-    random_tiles = models.PositiveSmallIntegerField(
-        default=1, help_text="Tiles of each grid drawn at random, whatever the network thinks."
+    asks_choices = models.BooleanField(
+        default=True,
+        help_text="Where that pays more, one picture with all classes to choose from is asked "
+        "instead of a grid.",
+    )
+    random_share = models.FloatField(
+        default=0.02,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Share of the tiles drawn at random, whatever the network thinks.",
+    )
+    check_share = models.FloatField(
+        default=0.02,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Share of the tiles that ask again about settled images, to measure their error.",
+    )
+    acquisition = models.CharField(
+        max_length=16,
+        choices=Acquisition,
+        default=Acquisition.INFORMATION,
+        help_text="Which images are asked about first.",
     )
 
     # When an Image counts as settled.
@@ -106,6 +134,10 @@ class Project(models.Model):
             ),
             models.CheckConstraint(
                 name="a_graded_share_is_a_share", condition=Q(graded_share__range=(0, 1))
+            ),
+            models.CheckConstraint(
+                name="random_tiles_and_checks_are_shares",
+                condition=Q(random_share__range=(0, 1), check_share__range=(0, 1)),
             ),
         ]
 

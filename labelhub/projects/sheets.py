@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from labelhub.projects.pictures import GROUND, open_tile
+from labelhub.projects.pictures import GROUND, content_type, open_tile, read_full
 from labelhub.projects.png import STORED, write_png
 
 KEPT_TILES = 256  # decoded: at most 256 × 160 × 160 × 3 bytes = 20 MB a process
@@ -18,9 +18,12 @@ LOSSLESS_EDGE = 32  # of a tile; larger ones lose nothing that shows, and would 
 def sheet(sha256s: Sequence[str], *, columns: int) -> tuple[bytes, str]:
     """The tiles side by side in rows of ``columns``, and the media type.
 
-    All tiles are brought to the edge of the largest. Raises PictureMissing, and
-    OSError where a file is damaged.
+    All tiles are brought to the edge of the largest; one picture alone comes at its full size.
+    Raises PictureMissing, and OSError where a file of several is damaged.
     """
+    if len(sha256s) == 1:
+        data = read_full(sha256s[0])
+        return data, content_type(data)
     tiles = [_tile(sha256) for sha256 in sha256s]
     edge = max(tile.width for tile in tiles)
     rows = -(-len(tiles) // columns)

@@ -187,9 +187,10 @@ class Prediction(models.Model):
 class Candidate(models.Model):
     """An Image's place in the queues that the composer draws from.
 
-    ``label_class`` is the class to ask about (of Gold: its true class). Open and holdout images are
-    drawn by ``priority``, which grows with how much they are wanted; Gold by ``asked_at``, longest
-    ago first. A lease keeps two grids in flight from asking the same; Gold is never leased.
+    ``label_class`` is the class to ask about (of Gold: its true class); an open image whose
+    ``form`` is a choice is shown with all classes instead. Open and holdout images are drawn by
+    ``priority``, which grows with how much they are wanted; Gold by ``asked_at``, longest ago
+    first. A lease keeps two grids in flight from asking the same; Gold is never leased.
     """
 
     class Queue(models.TextChoices):
@@ -200,7 +201,16 @@ class Candidate(models.Model):
     # Each index is of one queue, so that an image's move is written to its own alone.
     project = models.ForeignKey(Project, models.CASCADE, related_name="candidates", db_index=False)
     image = models.OneToOneField(Image, models.CASCADE, related_name="candidate")
+
+    class Form(models.TextChoices):
+        GRID = "grid", "a yes or no to the class"
+        CHOICE = "choice", "a choice among all classes"
+
     queue = models.CharField(max_length=8, choices=Queue, default=Queue.OPEN)
+    form = models.CharField(
+        max_length=6, choices=Form, default=Form.GRID, help_text="How it is best asked about."
+    )
+    settled = models.BooleanField(default=False, help_text="It may be asked again as a Check.")
     label_class = models.ForeignKey(
         LabelClass, models.CASCADE, related_name="candidates", db_index=False
     )
@@ -217,8 +227,18 @@ class Candidate(models.Model):
         indexes = [
             models.Index(
                 fields=["project", "label_class", "-priority"],
-                condition=Q(queue="open"),
+                condition=Q(queue="open", form="grid"),
                 name="open_candidate_by_class",
+            ),
+            models.Index(
+                fields=["project", "-priority"],
+                condition=Q(queue="open", form="choice"),
+                name="open_candidate_for_a_choice",
+            ),
+            models.Index(
+                fields=["project", "shuffle"],
+                condition=Q(queue="open", settled=True),
+                name="settled_candidate_by_shuffle",
             ),
             models.Index(
                 fields=["project", "shuffle"],

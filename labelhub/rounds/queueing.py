@@ -6,27 +6,29 @@ from typing import NamedTuple
 
 import numpy as np
 from django.db import transaction
-from numpy.typing import NDArray
 
 from labelhub.projects.models import Gold, Image, LabelClass, Project
 from labelhub.projects.rows import update_rows
 from labelhub.projects.selectors import catalogue
 from labelhub.projects.services import add_examples, record_gold, touch_catalogue
+from labelhub.rounds.acquisition import Standing, priorities
 from labelhub.rounds.models import LONG_AGO, Candidate
-from labelhub.votes import aggregation
 from labelhub.votes.consensus import ConsensusBatch
 from labelhub.votes.models import Consensus
+from labelhub.votes.questions import GOLDEN_RATIO, Questions, best_questions
 from labelhub.votes.services import refresh_consensus, start_consensus
 
-GOLDEN_RATIO = 0.6180339887498949
 MANY_PEOPLE = 7  # who still disagree about an image: others are asked about first
-UNFINISHED = 100.0  # above every entropy
+UNFINISHED = 100.0  # above every other priority
+CONTESTED = -1.0  # below
 
 
 class QueuePlace(NamedTuple):
     """Where a Consensus puts an image; the columns of Candidate of the same names."""
 
     queue: Candidate.Queue
+    form: Candidate.Form
+    settled: bool
     label_class_id: int
     priority: float
     probability: float
@@ -92,6 +94,7 @@ def mark_gold(
             images = [image_id for image_id, row in gold.items() if row == label_class]
             Candidate.objects.filter(project=project, image_id__in=images).update(
                 queue=Candidate.Queue.GOLD,
+                form=Candidate.Form.GRID,
                 label_class=label_class,
                 priority=0.0,
                 probability=1.0,
@@ -187,50 +190,69 @@ def show_examples(*, label_class: LabelClass, images: Sequence[Image]) -> None:
         Candidate.objects.filter(image__in=images).delete()
 
 
-def questions(
-    batch: ConsensusBatch, askable: Sequence[int]
-) -> NDArray[np.int64]:  # (n,) class indices
-    """The class to ask about each image: of most expected information among ``askable``.
-
-    Ties, as before any vote or network, fall differently for each image, so that every class's
-    queue has its share.
-    """
-    gains = aggregation.information_gain(batch.beliefs, batch.model.select_rates)[:, askable]
-    images = np.array([state.image_id for state in batch.states])
-    turns = images[:, None] * GOLDEN_RATIO + np.arange(len(askable)) / len(askable)
-    best: NDArray[np.int64] = np.asarray(askable)[(gains + 1e-9 * (turns % 1.0)).argmax(axis=1)]
-    return best
+def questions(project: Project, batch: ConsensusBatch) -> Questions:
+    """The best question about each image of the batch, and its form."""
+    model = batch.model
+    return best_questions(
+        batch.probabilities,
+        select_rates=model.select_rates,
+        choice_rates=model.choice_rates,
+        askable=np.array([model.index(entry.id) for entry in catalogue(project).askable]),
+        costs=model.costs,
+        choices=project.asks_choices,
+        images=np.array([state.image_id for state in batch.states]),
+    )
 
 
 def _places(project: Project, batch: ConsensusBatch) -> list[QueuePlace]:
-    """The place of each image of the batch.
-
-    Open images rank by the entropy of the consensus. The holdout is finished one image after the
-    other, in an order that has nothing to do with what they show: a hundred whose truth is known
-    measure a network, and a thousand with one vote each do not.
-    """
-    askable = [batch.model.index(entry.id) for entry in catalogue(project).askable]
-    asked = questions(batch, askable)
-    entropies = batch.entropies.tolist()
-    settled = batch.settled
+    """The place of each image of the batch."""
+    best = questions(project, batch)
+    entropies, settled = batch.entropies.tolist(), batch.settled
+    wanted = _wanted(project, batch, best)
     places = []
     for row, state in enumerate(batch.states):
         is_gold = state.gold is not None
-        k = int(batch.probabilities[row].argmax()) if is_gold else int(asked[row])
-        unfinished = state.holdout and not settled[row] and batch.humans[row] < MANY_PEOPLE
-        in_turn = UNFINISHED + state.image_id * GOLDEN_RATIO % 1.0
+        k = int(batch.probabilities[row].argmax()) if is_gold else int(best.asked[row])
+        is_choice = bool(best.as_choice[row]) and not (is_gold or state.holdout)
         places.append(
             QueuePlace(
                 queue=_queue(is_gold=is_gold, is_holdout=state.holdout),
+                form=Candidate.Form.CHOICE if is_choice else Candidate.Form.GRID,
+                settled=settled[row],
                 label_class_id=batch.model.label_classes[k],
-                priority=in_turn if unfinished else entropies[row],
-                probability=float(batch.beliefs[row, k]),
+                priority=wanted[row],
+                probability=float(batch.probabilities[row, k]),
                 entropy=entropies[row],
                 leased_until=LONG_AGO,
                 image_id=state.image_id,
             )
         )
     return places
+
+
+def _wanted(project: Project, batch: ConsensusBatch, best: Questions) -> list[float]:
+    """The priority of each image.
+
+    Images that many people have not settled go to the end: an expert is to look at them. The
+    holdout is finished one image after the other, in an order that has nothing to do with what they
+    show: a hundred whose truth is known measure a network, a thousand with one vote each do not.
+    """
+    turns = [state.image_id * GOLDEN_RATIO % 1.0 for state in batch.states]
+    standing = Standing(
+        beliefs=batch.probabilities,
+        softmax=batch.priors,
+        rate=best.rate,
+        network_score=np.array([state.network_score for state in batch.states]),
+        chance=np.array(turns),
+    )
+    wanted: list[float] = priorities(project.acquisition, standing).tolist()
+    for row, state in enumerate(batch.states):
+        crowded = batch.humans[row] >= MANY_PEOPLE
+        if state.holdout and not batch.told_enough[row] and not crowded:
+            wanted[row] = UNFINISHED + turns[row]
+        elif crowded and not batch.settled[row]:
+            wanted[row] = CONTESTED
+    return wanted
 
 
 def _queue(*, is_gold: bool, is_holdout: bool) -> Candidate.Queue:

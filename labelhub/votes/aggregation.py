@@ -97,16 +97,8 @@ def entropy(p: Floats) -> Floats:
     return np.asarray(-np.sum(p * np.log(np.maximum(p, 1e-300)), axis=1))
 
 
-def information_gain(p: Floats, select_rates: Floats) -> Floats:
-    """(n, K) expected nats won by asking class c about image i.
-
-    IG(i, c) = H(sum_k p_i(k) F[k, c]) - sum_k p_i(k) H(F[k, c]), H the binary entropy.
-    """
-    yes = p @ select_rates
-    return np.asarray(_binary_entropy(yes) - p @ _binary_entropy(select_rates))
-
-
-def _binary_entropy(p: Floats) -> Floats:
+def binary_entropy(p: Floats) -> Floats:
+    """Entropy of a yes that comes with probability p, elementwise, in nats."""
     q = np.clip(p, 1e-12, 1 - 1e-12)
     return np.asarray(-q * np.log(q) - (1 - q) * np.log1p(-q))
 

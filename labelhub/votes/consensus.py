@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ class Basis:
     model: AnnotatorModel
     model_version: int | None
     priors: Mapping[int, bytes]  # image id -> (K,) little-endian float32; missing means uniform
+    scores: Mapping[int, float] = field(default_factory=dict)  # image id -> network_score
 
 
 class ImageState(NamedTuple):
@@ -43,19 +44,21 @@ class ImageState(NamedTuple):
     holdout: bool
     threshold: float
     min_humans: int
+    network_score: float = 0.0
 
 
 @dataclass(frozen=True)
 class ConsensusBatch:
     """The consensus of n images over K classes, as arrays.
 
-    ``probabilities`` is what is known; ``beliefs`` adds the network for holdout images too, whose
-    truth must not hear it, and serves to choose questions.
+    ``probabilities`` is what votes and network say together. ``told`` is what the votes alone say:
+    the truth that a network is measured on must not have heard one.
     """
 
     states: Sequence[ImageState]
     probabilities: Floats  # (n, K)
-    beliefs: Floats  # (n, K)
+    told: Floats  # (n, K)
+    priors: Floats  # (n, K)
     humans: Sequence[int]
 
     @cached_property
@@ -66,10 +69,18 @@ class ConsensusBatch:
     @cached_property
     def settled(self) -> list[bool]:
         """Known for certain, or sure enough with enough people behind it."""
+        return self._sure(self.probabilities)
+
+    @cached_property
+    def told_enough(self) -> list[bool]:
+        """Settled by Gold or votes alone: fit to measure a network on."""
+        return self._sure(self.told)
+
+    def _sure(self, p: Floats) -> list[bool]:
         return [
             state.gold is not None or (sure >= state.threshold and humans >= state.min_humans)
             for state, sure, humans in zip(
-                self.states, self.probabilities.max(axis=1).tolist(), self.humans, strict=True
+                self.states, p.max(axis=1).tolist(), self.humans, strict=True
             )
         ]
 
@@ -103,6 +114,7 @@ _standing = PreparedSelect(
             "image__holdout",
             "project__settle_threshold",
             "project__min_humans",
+            "network_score",
         )
     )
 )
@@ -135,6 +147,7 @@ def standing_states(images: Sequence[int]) -> list[ImageState]:
             holdout=holdout,
             threshold=threshold,
             min_humans=min_humans,
+            network_score=network_score,
         )
         for (
             _,
@@ -148,6 +161,7 @@ def standing_states(images: Sequence[int]) -> list[ImageState]:
             holdout,
             threshold,
             min_humans,
+            network_score,
         ) in _standing.rows(images=list(images))
     ]
 
@@ -178,6 +192,7 @@ def states_on(basis: Basis, images: Sequence[int]) -> list[ImageState]:
             holdout=row["holdout"],
             threshold=row["threshold"],
             min_humans=row["min_humans"],
+            network_score=basis.scores.get(row["pk"], 0.0),
         )
         for row in rows
     ]
@@ -193,18 +208,15 @@ def compute(states: Sequence[ImageState]) -> ConsensusBatch:
     said = aggregation.evidence(
         votes, len(states), select_rates=model.select_rates, choice_rates=model.choice_rates
     )
-    beliefs = aggregation.weighed(model.priors([state.prior for state in states]), said)
-    probabilities = beliefs.copy()
-    held = [place for place, state in enumerate(states) if state.holdout]
-    if held:
-        uniform = np.full((len(held), model.classes), 1 / model.classes)
-        probabilities[held] = aggregation.weighed(uniform, said[held])
+    priors = model.priors([state.prior for state in states])
+    probabilities = aggregation.weighed(priors, said)
+    told = aggregation.weighed(np.full_like(priors, 1 / model.classes), said)
     for place, state in enumerate(states):
         if state.gold is not None:
             certain = np.zeros(model.classes)
             certain[model.index(state.gold)] = 1.0
-            probabilities[place] = beliefs[place] = certain
-    return ConsensusBatch(states, probabilities, beliefs, humans)
+            probabilities[place] = told[place] = certain
+    return ConsensusBatch(states, probabilities, told, priors, humans)
 
 
 def votes_of(images: Sequence[int], model: AnnotatorModel) -> tuple[VoteTable, list[int]]:
@@ -236,11 +248,13 @@ def _joined(parts: Sequence[ConsensusBatch], states: Sequence[ImageState]) -> Co
     """Batches on different Parameters as one, in the order of ``states``."""
     if len({part.model.label_classes for part in parts}) > 1:
         raise MixedParameters("these images rest on parameters over different classes")
-    found = {
-        state.image_id: (part.probabilities[place], part.beliefs[place], part.humans[place])
-        for part in parts
-        for place, state in enumerate(part.states)
-    }
-    columns = [found[state.image_id] for state in states]
-    probabilities, beliefs, humans = zip(*columns, strict=True)
-    return ConsensusBatch(states, np.stack(probabilities), np.stack(beliefs), list(humans))
+    place_of = {state.image_id: place for place, state in enumerate(states)}
+    order = np.argsort([place_of[state.image_id] for part in parts for state in part.states])
+    probabilities, told, priors = (
+        np.concatenate([getattr(part, name) for part in parts])[order]
+        for name in ("probabilities", "told", "priors")
+    )
+    humans = [count for part in parts for count in part.humans]
+    return ConsensusBatch(
+        states, probabilities, told, priors, [humans[place] for place in order.tolist()]
+    )

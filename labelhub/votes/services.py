@@ -33,7 +33,7 @@ COMPUTED = (
     "settled",
     "updated_at",
 )
-GIVEN = ("project", "parameters", "model_version", "prior")
+GIVEN = ("project", "parameters", "model_version", "prior", "network_score")
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,13 @@ def refresh_consensus(
             update_rows(Consensus, (*COMPUTED, "image"), computed)
         else:
             given = [
-                (state.project_id, state.model.id, state.model_version, state.prior)
+                (
+                    state.project_id,
+                    state.model.id,
+                    state.model_version,
+                    state.prior,
+                    state.network_score,
+                )
                 for state in batch.states
             ]
             rows = [(*left, *right) for left, right in zip(given, computed, strict=True)]

@@ -1,5 +1,5 @@
-// The grid with a script: an answer goes out in the background while the next grid is looked at, and
-// its reply brings the one after that. Requests run one after another, answers first, so that the
+// Grids and choices with a script: an answer goes out in the background while the next question is
+// looked at, and its reply brings the one after that. Requests run one after another, answers first, so that the
 // server never gives back a grid that was answered here. An answer stays in sessionStorage until the
 // server has spoken; sending the same answer twice is safe, because the server repeats its reply.
 
@@ -17,8 +17,9 @@ const stored = (name, otherwise) =>
   JSON.parse(sessionStorage.getItem(issueUrl + name)) ?? otherwise;
 const store = (name, value) => sessionStorage.setItem(issueUrl + name, JSON.stringify(value));
 
-let outbox = stored("outbox", []); // [{id, url, selected, reported, reason}], as they were sent
-let visit = stored("visit", 0); // squares judged since this tab was opened
+let outbox = stored("outbox", []); // [{id, url, selected, reported, reason}], as they were sent;
+// what is selected are places of a grid, or of a choice the one class
+let visit = stored("visit", 0); // pictures judged since this tab was opened
 let current = stage.querySelector("[data-grid]");
 let ahead = null; // the next grid, or the reason why there is none
 let shownAt = -DOUBLE_CLICK; // when the grid on the screen took the place of another
@@ -144,16 +145,19 @@ function show(section) {
     history.replaceState(null, "", section.dataset.page);
     document.title = `${section.querySelector("h1").textContent} · ${projectName}`;
   }
-  if (hadFocus) (section.querySelector(".tile-box") ?? section.querySelector("h1")).focus({ preventScroll: true });
+  if (hadFocus) (section.querySelector(".tile-box, .choice") ?? section.querySelector("h1")).focus({ preventScroll: true });
 }
 
-function send(form, skipping) {
-  const filled = new FormData(form);
+// ``pressed`` is the button: that of a class says which one.
+function send(form, pressed) {
+  const skipping = pressed?.matches(".skip");
+  const filled = new FormData(form, pressed);
   const selected = skipping ? [] : filled.getAll("selected");
   const [reported, reason] = [filled.getAll("reported"), filled.get("reason")];
-  const url = skipping ? form.querySelector(".skip").formAction : form.action;
+  const url = skipping ? pressed.formAction : form.action;
   outbox.push({ id: current.dataset.grid, url, selected, reported, reason });
   store("outbox", outbox);
+  pressed?.classList.add("choice-pressed");
   const answered = current;
   current = null;
   if (ahead) show(ahead);
@@ -174,19 +178,25 @@ const boxes = () => [...(current?.querySelectorAll(".tile") ?? [])].map((tile) =
   const [bad, pick] = [tile.querySelector(".report-box"), tile.querySelector(".tile-box")];
   return bad.checked || report().open ? bad : pick;
 });
+// The buttons of a choice; none in a grid.
+const classes = () => [...(current?.querySelectorAll(".choice") ?? [])];
+const inFirstRow = (all) => all.filter((one) => one.offsetTop === all[0].offsetTop).length;
+// The next class after the one in focus whose name starts with the letter, as in any list.
+const startingWith = (letter, all, here) => [...all.slice(here + 1), ...all.slice(0, here + 1)].find(
+  (one) => one.querySelector(".choice-name").textContent.toLowerCase().startsWith(letter.toLowerCase()),
+);
 const count = () => {
   const number = current?.querySelectorAll(".report-box:not(:checked) + .tile-pick .tile-box:checked").length;
-  if (current) current.querySelector(".send-count").textContent = number || "";
+  current?.querySelector(".send-count")?.replaceChildren(number || "");
   return number;
 };
 
 stage.addEventListener("submit", (event) => {
   if (!event.target.matches(".grid-form")) return;
   event.preventDefault();
-  if (report()?.open) return stopReporting();
-  const skipping = event.submitter?.matches(".skip");
+  if (report()?.open && !event.submitter?.matches(".report-send")) return stopReporting();
   if (!current || (!count() && performance.now() - shownAt < DOUBLE_CLICK)) return;
-  send(event.target, skipping);
+  send(event.target, event.submitter);
 });
 // Back to the question; whoever was on a square stays there.
 function stopReporting() {
@@ -198,21 +208,27 @@ function stopReporting() {
 stage.addEventListener("change", count);
 stage.addEventListener("reset", () => setTimeout(count));
 stage.addEventListener("error", (event) => {
-  if (event.target.matches(".tile-picture")) say(line.dataset.broken, "warn");
+  if (event.target.matches(".tile-picture, .choice-picture")) say(line.dataset.broken, "warn");
 }, true);
 
 document.addEventListener("keydown", (event) => {
   if (!current || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && report().open) return stopReporting();
   if (event.target.matches("select")) return;
-  const all = boxes();
-  const edge = Number(current.className.match(/grid-(\d)/)[1]);
+  const choosing = classes().length > 0;
+  if (choosing && report().open) return;
+  const all = choosing ? classes() : boxes();
+  const edge = choosing ? inFirstRow(all) : Number(current.className.match(/grid-(\d)/)[1]);
   const here = all.indexOf(document.activeElement);
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -edge, ArrowDown: edge }[event.key];
   if (step) {
     event.preventDefault();
-    (all[here < 0 ? 0 : here + step] ?? all[here]).focus();
-  } else if (/^[1-9]$/.test(event.key)) all[event.key - 1]?.click();
+    const last = step > 1 && choosing ? all.at(-1) : all[here]; // the last row of a choice is one wide
+    (all[here < 0 ? 0 : here + step] ?? last).focus();
+  } else if (/^\d$/.test(event.key)) {
+    if (event.repeat) return; // a held key answers one question, not all that follow
+    (choosing ? all.find((one) => one.ariaKeyShortcuts === event.key) : all[event.key - 1])?.click();
+  } else if (choosing && here >= 0 && /^\p{L}$/u.test(event.key)) startingWith(event.key, all, here)?.focus();
   else if (event.key === "Enter") {
     // A held key sends one grid, not all that follow.
     if (event.repeat) event.preventDefault();

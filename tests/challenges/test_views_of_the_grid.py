@@ -182,14 +182,14 @@ def test_an_answered_grid_shows_what_was_said_to_it(project: Project) -> None:
     client.post(address(challenge, "answer"), {"selected": right_places(challenge)})
     page = client.get(address(challenge))
     assert "known ones right" in page.text
-    assert "Next grid" in page.text
+    assert "Next question" in page.text
 
 
 def test_when_nothing_is_left_the_page_says_so_with_the_last_word() -> None:
     client, challenge = visit(shapes_project(images=9, gold_per_class=0))
     reply = client.post(address(challenge, "answer"), {"selected": [0]})
     assert reply.status_code == 200
-    assert "9 squares counted." in reply.text
+    assert "9 pictures counted." in reply.text
     assert "You have seen every picture" in reply.text
 
 
@@ -358,7 +358,7 @@ def test_an_answer_that_was_stored_is_told_although_the_next_grid_failed(
     assert Vote.objects.count() == 9
     page = client.post(address(first, "answer"), {"selected": right_places(first)}, follow=True)
     assert page.redirect_chain == [(address(first), 303)]
-    assert "This grid is answered" in page.text
+    assert "This question is answered" in page.text
     assert Vote.objects.count() == 9
 
 

@@ -1,5 +1,8 @@
 """The admin over every model: each page opens, and what the product writes cannot be touched."""
 
+import re
+from collections import Counter
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -10,7 +13,7 @@ from django.urls import reverse
 from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import LabelClass, Project
 from labelhub.projects.selectors import catalogue
-from labelhub.rounds.models import Round
+from labelhub.rounds.models import Candidate, Round
 from labelhub.votes.models import Retraction, Vote
 from labelhub.votes.services import retract_votes
 from tests.factories import NOON, dice, shapes_project, visitor
@@ -56,6 +59,25 @@ def test_every_list_and_row_opens_and_only_settings_can_be_changed(
         assert page.status_code == 200
         assert (b'name="_save"' in page.content) == (model.__name__ in TOUCHABLE)
     assert boss.get(reverse(f"{base}_add")).status_code == 403
+
+
+def test_what_was_asked_and_said_is_listed_in_words_whichever_form_it_had(
+    boss: Client, project: Project
+) -> None:
+    Candidate.objects.filter(project=project, queue="open").update(form="choice")
+    Project.objects.update(asks_choices=True)
+    eve, cross = visitor(project), project.label_classes.get(key="cross")
+    challenge = issue_challenge(annotator=eve, now=NOON, generator=dice())
+    submit_answer(annotator=eve, public_id=challenge.public_id, selected=[cross.pk], now=NOON)
+    issue_challenge(annotator=eve, now=NOON, generator=dice())  # not answered yet
+    asked = boss.get(reverse("admin:challenges_challenge_changelist")).text
+    assert sorted(re.findall('"field-asked">(.*?)<', asked)) == ["all classes"] * 2 + ["circle"]
+    said = boss.get(reverse("admin:challenges_tile_changelist")).text
+    words = Counter(re.findall('"field-said">(.*?)<', said))
+    assert words == {"cross": 1, "yes to circle": 1, "-": 1 + 8}
+    image = challenge.tiles.get().image_id
+    page = boss.get(reverse("dashboard:image", args=[project.slug, image])).text
+    assert "chose cross" in page
 
 
 def test_a_project_with_votes_is_not_offered_for_deletion(boss: Client, project: Project) -> None:
@@ -113,6 +135,24 @@ def test_the_schedule_is_set_in_the_admin_and_nonsense_is_refused(
     assert project.retrain_every_minutes == 7
     refused = boss.post(address, {**values, "retrain_every_minutes": 0})
     assert b"greater than or equal to 1" in refused.content
+
+
+def test_what_is_asked_is_set_in_the_admin_and_nonsense_is_refused(
+    boss: Client, project: Project
+) -> None:
+    address = reverse("admin:projects_project_change", args=[project.pk])
+    form = boss.get(address).context["adminform"].form
+    values = {name: form.initial.get(name, "") for name in form.fields}
+    wished = {"asks_choices": True, "acquisition": "entropy", "random_share": 0.5, "check_share": 0}
+    boss.post(address, {**values, **wished})
+    project.refresh_from_db()
+    assert {name: getattr(project, name) for name in wished} == wished
+    for share in ("random_share", "check_share"):
+        refused = boss.post(address, {**values, share: 1.01})
+        assert b"less than or equal to 1" in refused.content
+    assert b"is not one of the available choices" in (
+        boss.post(address, {**values, "acquisition": "guesswork"}).content
+    )
 
 
 def test_a_changed_class_is_shown_by_every_process_at_once(boss: Client, project: Project) -> None:

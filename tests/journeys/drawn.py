@@ -1,5 +1,7 @@
 """A project over really drawn and stored pictures, for journeys in a browser."""
 
+from collections.abc import Sequence
+
 from django.utils import timezone
 
 from fixtures.shapes import draw_shapes
@@ -14,15 +16,24 @@ EXAMPLES_PER_CLASS = 2
 GOLD_PER_CLASS = 6
 
 
-def drawn_project(*, name: str = "Shapes", images: int = 120, **settings: object) -> Project:
-    """A project over the demo's shapes: examples first, then Gold, then what is to be asked."""
+def drawn_project(
+    *,
+    name: str = "Shapes",
+    images: int = 120,
+    more_classes: Sequence[str] = (),
+    **settings: object,
+) -> Project:
+    """A project over the demo's shapes: examples first, then Gold, then what is to be asked.
+
+    Of ``more_classes`` there is no picture. It asks no choices unless ``settings`` say so.
+    """
     drawn = draw_shapes(count=images, seed=SEED)
     project = create_project(
         name=name,
-        class_names=drawn.classes,
+        class_names=[*drawn.classes, *more_classes],
         question="Select all squares with a {name}",
         description="Simple shapes on noisy ground, drawn by a script.",
-        **settings,
+        **{"asks_choices": False, **settings},
     )
     pictures = [clean_array(pixels, f"{n}.png") for n, pixels in enumerate(drawn.images)]
     for picture in pictures:

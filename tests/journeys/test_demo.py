@@ -77,7 +77,7 @@ def test_robots_run_the_loop_and_a_second_start_finds_it_as_it_was(tmp_path: Pat
         with Browser(re.search(r"(http://\S+/)p/shapes/", said)[1]) as browser:
             page = browser.send(browser.open("/p/shapes/").forms[-1])
         assert page.status == 200
-        assert page.grid is not None
+        assert page.question is not None
         os.killpg(second.pid, signal.SIGINT)
         second.communicate()
     assert second.returncode == 0

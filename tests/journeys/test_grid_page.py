@@ -50,7 +50,7 @@ def test_careful_ada_labels_with_the_mouse(
     send.click()
     expect(page.locator(f"[data-grid='{first.public_id}']")).to_have_count(0)
     expect(word(page)).to_contain_text("known ones right")
-    expect(word(page)).to_contain_text("9 squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit: 9")
     first.refresh_from_db()
     assert first.answer == places
     assert first.reply["right"] == first.reply["known"]
@@ -69,7 +69,7 @@ def test_each_further_grid_costs_one_request_and_one_picture(
         page.locator(".tile").first.click()
         page.locator(".send").click()
         expect(page.locator(f"[data-grid='{seen[-1]}']")).to_have_count(0)
-        expect(word(page)).to_contain_text(f"{9 * len(seen)} squares this visit")
+        expect(word(page)).to_contain_text(f"Pictures this visit: {9 * len(seen)}")
         page.wait_for_load_state("networkidle")
     assert len(set(seen)) == 3
     of_grids = [url.rpartition("/")[2] for url in asked if "/grid/" in url]
@@ -126,7 +126,7 @@ def test_the_whole_way_with_the_keyboard(
     page.keyboard.press("Enter")
     expect(page.locator(f"[data-grid='{first.public_id}']")).to_have_count(0)
     expect(page.get_by_role("checkbox", name="Square 1 of 9")).to_be_focused()
-    expect(word(page)).to_contain_text("squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit")
     first.refresh_from_db()
     assert first.answer == [4, 8]
 
@@ -182,7 +182,7 @@ def test_a_phone_shows_the_whole_grid_without_scrolling(
     first = shown(page)
     page.locator(".tile").nth(1).tap()
     page.locator(".send").tap()
-    expect(word(page)).to_contain_text("squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit")
     first.refresh_from_db()
     assert first.answer == [1]
 
@@ -192,7 +192,7 @@ def test_a_double_click_on_send_answers_one_grid(
 ) -> None:
     press_start(page, live_server, project)
     page.locator(".send").dblclick()
-    expect(word(page)).to_contain_text("9 squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit: 9")
     assert shown(page).state == Challenge.State.OPEN
     assert (
         page.evaluate("Object.entries(sessionStorage).find(([k]) => /outbox/.test(k))[1]") == "[]"
@@ -212,7 +212,7 @@ def test_a_lost_network_keeps_the_answer_and_sends_it_once(
     expect(word(page)).to_contain_text("No connection. Answers kept on this page: 1.")
     assert not Vote.objects.exists()
     page.context.set_offline(False)
-    expect(word(page)).to_contain_text("9 squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit: 9")
     first.refresh_from_db()
     assert first.answer == [2]
     assert Vote.objects.count() == 9
@@ -235,7 +235,7 @@ def test_a_reply_lost_on_its_way_back_does_not_count_the_answer_twice(
     page.route("**/answer", lose_the_first)
     page.locator(".tile").nth(2).click()
     page.locator(".send").click()
-    expect(word(page)).to_contain_text("9 squares this visit", timeout=10_000)
+    expect(word(page)).to_contain_text("Pictures this visit: 9", timeout=10_000)
     assert len(sent) == 2
     assert sent[0] == sent[1]
     assert Vote.objects.count() == 9
@@ -252,7 +252,7 @@ def test_an_unsent_answer_survives_a_reload(
     expect(word(page)).to_contain_text("Answers kept on this page: 1.")
     page.unroute("**/answer")
     page.reload()
-    expect(word(page)).to_contain_text("9 squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit: 9")
     first.refresh_from_db()
     assert first.answer == [7]
 
@@ -265,7 +265,7 @@ def test_a_busy_server_keeps_the_answer_on_the_page(
     page.locator(".send").click()
     expect(word(page)).to_contain_text("The server is busy. Answers kept on this page: 1.")
     page.unroute("**/answer")
-    expect(word(page)).to_contain_text("9 squares this visit", timeout=10_000)
+    expect(word(page)).to_contain_text("Pictures this visit: 9", timeout=10_000)
 
 
 @pytest.mark.parametrize("body", ["<h1>Welcome to the hotel</h1>", '{"login": "here"}', "null"])
@@ -281,7 +281,7 @@ def test_a_login_page_in_between_keeps_the_answer_on_the_page(
     page.locator(".send").click()
     expect(word(page)).to_contain_text("No connection. Answers kept on this page: 1.")
     page.unroute("**/answer")
-    expect(word(page)).to_contain_text("9 squares this visit", timeout=10_000)
+    expect(word(page)).to_contain_text("Pictures this visit: 9", timeout=10_000)
     first.refresh_from_db()
     assert first.answer == [4]
 
@@ -294,7 +294,7 @@ def test_a_grid_whose_time_is_over_says_so_and_a_fresh_one_comes(
     Challenge.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     page.locator(".tile").nth(0).click()
     page.locator(".send").click()
-    expect(word(page)).to_contain_text("This grid's time is over.")
+    expect(word(page)).to_contain_text("This question's time is over.")
     for public_id in old:
         expect(page.locator(f"[data-grid='{public_id}']")).to_have_count(0)
     expect(page.locator("[data-grid]")).to_have_count(1)
@@ -309,10 +309,10 @@ def test_a_grid_answered_differently_in_another_tab_says_so(
     other = page.context.new_page()
     other.goto(page.url)
     other.locator(".send").click()
-    expect(word(other)).to_contain_text("squares this visit")
+    expect(word(other)).to_contain_text("Pictures this visit")
     page.locator(".tile").nth(3).click()
     page.locator(".send").click()
-    expect(word(page)).to_contain_text("This grid was closed before.")
+    expect(word(page)).to_contain_text("This question was closed before.")
     first.refresh_from_db()
     assert first.answer == []
 
@@ -326,7 +326,7 @@ def test_when_nothing_is_left_the_page_says_so_and_the_last_answer_counts(
     for squares in (9, 18):
         page.locator(".tile").nth(0).click()
         page.locator(".send").click()
-        expect(word(page)).to_contain_text(f"{squares} squares this visit")
+        expect(word(page)).to_contain_text(f"Pictures this visit: {squares}")
     expect(page.get_by_role("heading", name="Nothing to ask at the moment")).to_be_visible()
     answered = Challenge.objects.filter(state=Challenge.State.ANSWERED)
     assert set(answered.values_list("public_id", flat=True)) == ready
@@ -345,7 +345,7 @@ def test_signing_in_elsewhere_asks_for_a_reload_and_keeps_the_answer(
     expect(word(page)).to_contain_text("This page is too old to send. Your answer is kept")
     page.unroute("**/answer")
     page.reload()
-    expect(word(page)).to_contain_text("9 squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit: 9")
 
 
 def test_nothing_moves_for_people_who_asked_for_that(
@@ -358,7 +358,7 @@ def test_nothing_moves_for_people_who_asked_for_that(
     assert page.evaluate("document.getAnimations().length") == 0
     page.locator(".send").click()
     assert page.evaluate("document.getAnimations().length") == 0
-    expect(word(page)).to_contain_text("squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit")
     context.close()
 
 
@@ -371,6 +371,6 @@ def test_names_full_of_markup_stay_text_in_the_browser(
     press_start(page, live_server, project)
     page.locator(".tile").nth(0).click()
     page.locator(".send").click()
-    expect(word(page)).to_contain_text("squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit")
     expect(page.locator("h1 b")).to_have_text(payload)
     expect(page).to_have_title(re.compile(re.escape(payload)))

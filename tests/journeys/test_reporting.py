@@ -45,7 +45,7 @@ def test_careful_ada_reports_a_picture_with_the_mouse(
     page.locator(".send").click()
     gone(page, first)
     expect(word(page)).to_contain_text("2 pictures reported.")
-    expect(word(page)).to_contain_text("7 squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit: 7")
     first.refresh_from_db()
     assert first.answer == [0, 8]
     assert reports() == [(1, "unfit"), (4, "unfit")]
@@ -99,7 +99,7 @@ def test_escape_leads_back_to_the_question_and_undo_clears_the_reports(
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".report-box:checked")).to_have_count(0)
     page.locator(".send").click()
-    expect(word(page)).to_contain_text("9 squares this visit")
+    expect(word(page)).to_contain_text("Pictures this visit: 9")
     assert reports() == []
 
 

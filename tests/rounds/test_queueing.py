@@ -2,8 +2,10 @@
 
 import pytest
 
+from labelhub.challenges.composer import HOLDOUT_SHARE
 from labelhub.challenges.models import Tile
-from labelhub.challenges.services import issue_challenge
+from labelhub.challenges.refusals import NothingToAsk
+from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import Gold, Image, Project
 from labelhub.rounds.holdout import top_up_holdout
 from labelhub.rounds.models import Candidate
@@ -68,14 +70,29 @@ def test_the_order_of_the_holdout_says_nothing_about_classes(project: Project) -
     assert len({true_key(image) for image in firsts.values()}) == 3
 
 
-def test_a_grid_asks_of_the_holdout_only_what_it_is_best_asked(project: Project) -> None:
+def test_a_grid_asks_of_the_holdout_its_share_and_only_what_it_is_best_asked(
+    project: Project,
+) -> None:
     asked = 0
-    for seed in range(12):
+    for seed in range(20):
         challenge = issue_challenge(annotator=visitor(project), now=NOON, generator=dice(seed))
         for tile in challenge.tiles.filter(reason=Tile.Reason.HOLDOUT):
             asked += 1
             assert tile.image.candidate.label_class_id == challenge.label_class_id
-    assert asked == 12
+    assert 1 / 3 < asked / (20 * 9 * HOLDOUT_SHARE) < 3
+
+
+def test_a_holdout_that_alone_is_left_is_asked_to_its_end(project: Project) -> None:
+    Candidate.objects.filter(project=project, queue=Candidate.Queue.OPEN).delete()
+    ada, held = visitor(project), set(in_turn(project))
+    for seed in range(100):
+        try:
+            challenge = issue_challenge(annotator=ada, now=NOON, generator=dice(seed))
+        except NothingToAsk:
+            break
+        submit_answer(annotator=ada, public_id=challenge.public_id, selected=[], now=NOON)
+    assert held
+    assert held <= set(Tile.objects.filter(annotator=ada).values_list("image_id", flat=True))
 
 
 def test_a_picture_marked_gold_while_a_grid_holds_it_is_at_once_anyones_gold() -> None:

@@ -89,21 +89,6 @@ def test_entropy_is_zero_for_certainty_and_log_k_for_ignorance() -> None:
     assert aggregation.entropy(p) == pytest.approx([0, np.log(4)])
 
 
-def test_asking_about_a_probable_class_tells_more_than_about_an_improbable_one() -> None:
-    gain = aggregation.information_gain(
-        np.array([[0.5, 0.3, 0.15, 0.05]]), aggregation.default_select_rates(CLASSES)
-    )[0]
-    assert list(np.argsort(-gain)) == [0, 1, 2, 3]
-    assert (gain >= 0).all()
-
-
-def test_asking_about_a_certain_image_tells_next_to_nothing() -> None:
-    sure = np.array([[0.999, 0.0005, 0.0003, 0.0002]])
-    assert (
-        aggregation.information_gain(sure, aggregation.default_select_rates(CLASSES)).max() < 0.01
-    )
-
-
 def test_rates_fitted_on_much_gold_find_the_crowds_own() -> None:
     rng = np.random.default_rng(0)
     true = rng.integers(0, CLASSES, 4000)

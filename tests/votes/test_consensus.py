@@ -104,13 +104,30 @@ def test_the_network_speaks_through_the_prior(project: Project, image: Image) ->
     assert not consensus.settled  # nobody has voted
 
 
-def test_the_holdouts_truth_never_hears_the_network(project: Project, image: Image) -> None:
+def test_what_the_holdout_is_told_never_hears_the_network(project: Project, image: Image) -> None:
     Image.objects.filter(pk=image.pk).update(holdout=True)
     prior = np.array([0.05, 0.9, 0.04, 0.01], dtype="<f4")
     basis = Basis(first_parameters(project=project, now=NOON), 7, {image.pk: prior.tobytes()})
     batch = refresh_consensus(images=[image.pk], now=NOON, basis=basis)
-    assert probabilities(image) == pytest.approx(np.full(4, 0.25))
-    assert batch.beliefs[0].argmax() == 1  # but the question may be chosen by it
+    assert batch.told[0] == pytest.approx(np.full(4, 0.25))
+    # Its consensus may hear it: the network never trained on it.
+    assert probabilities(image) == pytest.approx(batch.probabilities[0])
+    assert probabilities(image).argmax() == 1
+
+
+def test_an_image_is_told_enough_by_votes_or_gold_and_never_by_a_network(
+    project: Project, image: Image
+) -> None:
+    sure = np.array([0.998, 0.001, 0.0005, 0.0005], dtype="<f4")
+    basis = Basis(first_parameters(project=project, now=NOON), 7, {image.pk: sure.tobytes()})
+    ask(project, image, "circle", answer=True)
+    batch = refresh_consensus(images=[image.pk], now=NOON, basis=basis)
+    assert (batch.settled, batch.told_enough) == ([True], [False])
+    ask(project, image, "circle", answer=True)
+    batch = refresh_consensus(images=[image.pk], now=NOON, basis=basis)
+    assert (batch.settled, batch.told_enough) == ([True], [True])
+    gold = project.images.filter(gold__isnull=False)[0]
+    assert refresh_consensus(images=[gold.pk], now=NOON).told_enough == [True]
 
 
 def test_images_on_different_parameters_are_each_counted_by_their_own(project: Project) -> None:

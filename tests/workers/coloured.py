@@ -22,6 +22,7 @@ def coloured_project(
         class_names=list(COLOURS),
         training_steps=training_steps,
         image_size=16,
+        asks_choices=False,
     )
     noise = np.random.default_rng(0)
     clean = []

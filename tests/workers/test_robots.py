@@ -16,11 +16,12 @@ from django.contrib.auth import authenticate
 
 from labelhub.annotators.models import Annotator
 from labelhub.projects.models import Gold, Image, Project
-from labelhub.rounds.models import Round
+from labelhub.rounds.models import Candidate, Round
 from labelhub.votes.models import Consensus, Vote
 from tests.factories import NOON
 from workers.demo import project as demo
-from workers.demo.robots import Habits, Robot
+from workers.demo.browser import Form
+from workers.demo.robots import Habits, Robot, Tally
 from workers.demo.truth import Eye, Truth, UnknownPicture
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,6 +36,22 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def shapes() -> Project:
     demo.prepare_demo(wishes=demo.Wishes(images=200), now=NOON, say=lambda _: None)
     return Project.objects.get(slug=demo.SLUG)
+
+
+@pytest.fixture
+def grids(shapes: Project) -> Project:
+    """The same, asked in grids alone."""
+    shapes.candidates.update(form=Candidate.Form.GRID)
+    Project.objects.update(asks_choices=False)
+    return shapes
+
+
+@pytest.fixture
+def choices(shapes: Project) -> Project:
+    """The same, every open picture best asked with all classes to choose from."""
+    shapes.candidates.filter(queue=Candidate.Queue.OPEN).update(form=Candidate.Form.CHOICE)
+    Project.objects.update(asks_choices=True)
+    return shapes
 
 
 class Patience:
@@ -108,13 +125,13 @@ def test_what_the_pictures_show_is_read_back_as_it_was_written(
 
 
 def test_a_robot_that_never_errs_votes_what_each_picture_shows(
-    shapes: Project, live_server: Any
+    grids: Project, live_server: Any
 ) -> None:
     visitor = robot(live_server.url, Patience(4))
     visitor.run()
     assert visitor.tally.grids == 4
     votes = list(Vote.objects.select_related("image", "label_class"))
-    assert len(votes) > 3 * shapes.tiles_per_grid
+    assert len(votes) > 3 * grids.tiles_per_grid
     key_of = Truth.load(demo.truth_file()).key_of()
     for vote in votes:
         assert vote.answer == (key_of[vote.image.sha256] == vote.label_class.key)
@@ -122,7 +139,37 @@ def test_a_robot_that_never_errs_votes_what_each_picture_shows(
     assert Annotator.objects.get().graded_hits > 0
 
 
-def test_a_robot_errs_as_often_as_it_is_told(shapes: Project, live_server: Any) -> None:
+def test_a_robot_that_never_errs_chooses_what_each_picture_shows(
+    choices: Project, live_server: Any
+) -> None:
+    visitor = robot(live_server.url, Patience(24))
+    visitor.run()
+    assert visitor.tally.choices == Vote.objects.count() == 24
+    key_of = Truth.load(demo.truth_file()).key_of()
+    for vote in Vote.objects.select_related("image", "label_class"):
+        assert (vote.kind, vote.answer) == (Vote.Kind.CHOICE, True)
+        assert key_of[vote.image.sha256] == vote.label_class.key
+    ada = Annotator.objects.get()
+    assert ada.graded_hits == ada.graded_yes > 0
+
+
+def test_a_robot_chooses_wrongly_as_often_as_it_is_told(choices: Project, live_server: Any) -> None:
+    visitor = robot(live_server.url, Patience(40), accuracy=0.5)
+    visitor.run()
+    key_of = Truth.load(demo.truth_file()).key_of()
+    votes = Vote.objects.select_related("image", "label_class")
+    right = [key_of[vote.image.sha256] == vote.label_class.key for vote in votes]
+    assert visitor.tally.choices == len(right) == 40
+    assert 0.25 < sum(right) / len(right) < 0.75
+
+
+def test_a_choice_takes_a_robot_a_part_of_a_grids_time() -> None:
+    habits = Habits(pace=10.0)
+    assert habits.thinking(Form("/", buttons={"1": "circle"})) < 5
+    assert habits.thinking(Form("/", boxes=["0"])) == 10.0
+
+
+def test_a_robot_errs_as_often_as_it_is_told(grids: Project, live_server: Any) -> None:
     visitor = robot(live_server.url, Patience(8), accuracy=0.5)
     visitor.run()
     key_of = Truth.load(demo.truth_file()).key_of()
@@ -135,10 +182,10 @@ def test_a_robot_errs_as_often_as_it_is_told(shapes: Project, live_server: Any) 
 
 
 def test_a_visitor_to_whom_nothing_is_left_to_ask_makes_room_for_another(
-    shapes: Project, live_server: Any
+    grids: Project, live_server: Any
 ) -> None:
-    Image.objects.filter(project=shapes, gold=None).exclude(
-        pk__in=shapes.images.filter(gold=None, holdout=False)[:20]
+    Image.objects.filter(project=grids, gold=None).exclude(
+        pk__in=grids.images.filter(gold=None, holdout=False)[:20]
     ).delete()
     visitor = robot(live_server.url, Patience(14))
     visitor.run()
@@ -153,7 +200,7 @@ def test_pictures_that_the_robot_does_not_know_are_skipped_without_a_vote(
     Truth(255 - truth.pictures, truth.sha256s, truth.keys).save(demo.truth_file())
     visitor = robot(live_server.url, Patience(3))
     visitor.run()
-    assert visitor.tally.grids == 0
+    assert visitor.tally == Tally(visitors=1)
     assert not Vote.objects.exists()
     assert shapes.challenges.filter(state="skipped").count() == 3
 

@@ -10,7 +10,10 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 REDIRECTS = {301, 302, 303, 307, 308}
 MOST_REDIRECTS = 5
-PICKED = "selected"  # the name of the boxes that say yes to a square
+PICKED = "selected"  # the name of the boxes that say yes to a square, of the buttons that say which
+
+
+SHEET = "/sheet"  # ends the address of what is asked about; examples have others
 
 
 class Unavailable(RuntimeError):
@@ -23,11 +26,12 @@ class Unavailable(RuntimeError):
 
 @dataclass
 class Form:
-    """A form as the page has it: where it goes, its hidden fields, the values of its boxes."""
+    """A form as the page has it: where it goes, its hidden fields, what can be picked in it."""
 
     action: str
     hidden: dict[str, str] = field(default_factory=dict)
-    boxes: list[tuple[str, str]] = field(default_factory=list)  # to be picked, none to report
+    boxes: list[str] = field(default_factory=list)  # values of those to be picked, not to report
+    buttons: dict[str, str] = field(default_factory=dict)  # that answer: words by value
     other_actions: list[str] = field(default_factory=list)  # of buttons that lead elsewhere
 
 
@@ -42,9 +46,14 @@ class Page:
     pictures: list[str] = field(default_factory=list)
 
     @property
-    def grid(self) -> Form | None:
-        """The form with squares to pick."""
-        return next((form for form in self.forms if form.boxes), None)
+    def question(self) -> Form | None:
+        """The form with squares to pick, or classes to choose from."""
+        return next((form for form in self.forms if form.boxes or form.buttons), None)
+
+    @property
+    def sheet(self) -> str:
+        """The address of the picture in question; empty where there is none."""
+        return next((url for url in self.pictures if url.endswith(SHEET)), "")
 
 
 class _Reader(HTMLParser):
@@ -54,6 +63,7 @@ class _Reader(HTMLParser):
         super().__init__()
         self.page = page
         self._open: set[str] = set()
+        self._button = ""  # the value of the answering one whose words are being read
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -65,18 +75,31 @@ class _Reader(HTMLParser):
             if given.get("type") == "hidden":
                 form.hidden[named] = given.get("value", "")
             elif given.get("type") == "checkbox" and named == PICKED:
-                form.boxes.append((named, given.get("value", "on")))
-        elif tag == "button" and "formaction" in given and self.page.forms:
-            self.page.forms[-1].other_actions.append(urljoin(self.page.url, given["formaction"]))
+                form.boxes.append(given.get("value", "on"))
+        elif tag == "button" and self.page.forms:
+            self._press(given)
         elif tag == "img":
             self.page.pictures.append(urljoin(self.page.url, given.get("src", "")))
 
+    def _press(self, given: dict[str, str]) -> None:
+        """What a button of the last form would do."""
+        form = self.page.forms[-1]
+        self._button = given.get("value", "") if given.get("name") == PICKED else ""
+        if self._button:
+            form.buttons[self._button] = ""
+        elif "formaction" in given:
+            form.other_actions.append(urljoin(self.page.url, given["formaction"]))
+
     def handle_endtag(self, tag: str) -> None:
         self._open.discard(tag)
+        if tag == "button":
+            self._button = ""
 
     def handle_data(self, data: str) -> None:
         if {"h1", "b"} <= self._open:
             self.page.emphasised += data.strip()
+        if self._button and "kbd" not in self._open:  # a key is no part of the name
+            self.page.forms[-1].buttons[self._button] += data.strip()
 
 
 class Browser:
@@ -99,8 +122,12 @@ class Browser:
         return self._page("GET", urljoin(self._address, path))
 
     def send(self, form: Form, picked: Sequence[str] = (), *, to: str | None = None) -> Page:
-        """POST a form with the boxes of these values picked. Raises as ``open`` does."""
-        pairs = [*form.hidden.items(), *((n, v) for n, v in form.boxes if v in set(picked))]
+        """POST a form with the boxes of these values picked, or the button of that value pressed.
+
+        Raises as ``open`` does.
+        """
+        pairs = [*form.hidden.items()]
+        pairs += [(PICKED, value) for value in (*form.boxes, *form.buttons) if value in set(picked)]
         return self._page("POST", to or form.action, urlencode(pairs))
 
     def picture(self, url: str) -> bytes:

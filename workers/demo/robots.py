@@ -29,6 +29,7 @@ from workers.demo.truth import Eye, Truth, UnknownPicture
 logger = logging.getLogger("robots")
 BACK_OFF_FIRST, BACK_OFF_LONGEST = 0.5, 8.0  # seconds
 TELL_EVERY = 30.0  # seconds
+CHOICE_OF_A_GRID = 0.3  # of the time: 4.2 seconds to nine times 1.7
 Seen = TypeVar("Seen")
 AWAY = (OSError, http.client.HTTPException)
 
@@ -45,10 +46,14 @@ class Ended(Exception):
 
 @dataclass(frozen=True)
 class Habits:
-    """How a robot answers: right with ``accuracy`` on each tile, ``pace`` seconds a grid."""
+    """How a robot answers: right with ``accuracy`` on each picture, ``pace`` seconds a grid."""
 
     accuracy: float = 0.95
     pace: float = 2.5
+
+    def thinking(self, form: Form) -> float:
+        """Seconds for a grid, or for a choice, which takes people a part of that."""
+        return self.pace * CHOICE_OF_A_GRID if form.buttons else self.pace
 
 
 @dataclass
@@ -56,7 +61,18 @@ class Tally:
     """What a robot has done so far."""
 
     grids: int = 0
+    choices: int = 0
     visitors: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.grids + other.grids,
+            self.choices + other.choices,
+            self.visitors + other.visitors,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.grids} grids and {self.choices} choices answered by {self.visitors} visitors"
 
 
 class Robot:
@@ -85,32 +101,35 @@ class Robot:
         try:
             while True:
                 self.visit()
-                self._wait(max(self._thinking(), BACK_OFF_FIRST))
+                self._wait(max(self._about(self._habits.pace), BACK_OFF_FIRST))
         except Ended:
             return
 
     def visit(self) -> None:
-        """Come as a new visitor and answer grids until there is none. Raises Ended."""
+        """Come as a new visitor and answer what is asked until nothing is. Raises Ended."""
         with Browser(self._address) as browser:
             landing = self._insist(lambda: browser.open(self._landing))
             if not landing.forms:
                 return
             self.tally.visitors += 1
             page = self._insist(lambda: browser.send(landing.forms[-1]))
-            while (grid := page.grid) is not None:
-                page = self._answered(browser, page, grid)
+            while (form := page.question) is not None:
+                page = self._answered(browser, page, form)
 
-    def _answered(self, browser: Browser, page: Page, grid: Form) -> Page:
-        sheet = self._insist(lambda: browser.picture(page.pictures[-1]))  # after the examples
-        self._wait(self._thinking())
+    def _answered(self, browser: Browser, page: Page, form: Form) -> Page:
+        sheet = self._insist(lambda: browser.picture(page.sheet))
+        self._wait(self._about(self._habits.thinking(form)))
         try:
-            picked = self.picked(sheet, asked=page.emphasised, grid=grid)
+            if form.buttons:
+                picked = self.chosen(sheet, form=form)
+            else:
+                picked = self.picked(sheet, asked=page.emphasised, grid=form)
         except UnknownPicture as error:
-            logger.info("skipped a grid: %s", error)
-            skip = next(iter(grid.other_actions), page.url)
-            return self._insist(lambda: browser.send(grid, to=skip))
-        after = self._insist(lambda: browser.send(grid, picked))
-        self.tally.grids += 1
+            logger.info("skipped a question: %s", error)
+            skip = next(iter(form.other_actions), page.url)
+            return self._insist(lambda: browser.send(form, to=skip))
+        after = self._insist(lambda: browser.send(form, picked))
+        self.tally += Tally(choices=1) if form.buttons else Tally(grids=1)
         return after
 
     def _insist(self, act: Callable[[], Seen]) -> Seen:
@@ -131,19 +150,33 @@ class Robot:
 
     def picked(self, sheet: bytes, *, asked: str, grid: Form) -> list[str]:
         """The squares this robot takes for the class in question. Raises UnknownPicture."""
-        with Image.open(io.BytesIO(sheet)) as opened:
-            seen = self._eye.look(np.asarray(opened.convert("RGB")), tiles=len(grid.boxes))
         return [
             value
-            for (_, value), key in zip(grid.boxes, seen, strict=True)
+            for value, key in zip(grid.boxes, self._seen(sheet, len(grid.boxes)), strict=True)
             if (key == asked) == self._is_right()
         ]
+
+    def chosen(self, sheet: bytes, *, form: Form) -> list[str]:
+        """The class this robot takes the picture for; the last button is none of the others.
+
+        Raises UnknownPicture.
+        """
+        [key] = self._seen(sheet, 1)
+        *_, none = form.buttons
+        true = next((value for value, words in form.buttons.items() if words == key), none)
+        if self._is_right():
+            return [true]
+        return [self._generator.choice([value for value in form.buttons if value != true])]
+
+    def _seen(self, sheet: bytes, tiles: int) -> list[str]:
+        with Image.open(io.BytesIO(sheet)) as opened:
+            return self._eye.look(np.asarray(opened.convert("RGB")), tiles=tiles)
 
     def _is_right(self) -> bool:
         return self._generator.random() < self._habits.accuracy
 
-    def _thinking(self) -> float:
-        return self._habits.pace * self._generator.uniform(0.6, 1.4)
+    def _about(self, seconds: float) -> float:
+        return seconds * self._generator.uniform(0.6, 1.4)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--project", required=True, help="slug of the project")
     parser.add_argument("--truth", required=True, type=Path, help="what the pictures show")
     parser.add_argument("--count", type=int, default=5, help="visitors at a time")
-    parser.add_argument("--accuracy", type=float, default=Habits.accuracy, help="on each tile")
+    parser.add_argument("--accuracy", type=float, default=Habits.accuracy, help="on each picture")
     parser.add_argument("--pace", type=float, default=Habits.pace, help="seconds a grid")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
@@ -176,13 +209,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     threads = [threading.Thread(target=robot.run) for robot in robots]
     for thread in threads:
         thread.start()
-    told = -1
+    told = Tally()
     while not end.wait(TELL_EVERY):
-        grids = sum(robot.tally.grids for robot in robots)
-        if grids != told:
-            visitors = sum(robot.tally.visitors for robot in robots)
-            logger.info("%s grids answered by %s visitors", grids, visitors)
-        told = grids
+        tally = sum((robot.tally for robot in robots), Tally())
+        if tally != told:
+            logger.info("%s", tally)
+        told = tally
     for thread in threads:
         thread.join()
     return 0

@@ -1,0 +1,163 @@
+"""Which form a sheet has, and what it holds: the composer over pools made by hand."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from labelhub.challenges.composer import (
+    GOLD_SHARE_OF_CHOICES,
+    HOLDOUT_SHARE,
+    Plan,
+    Wishes,
+    compose,
+)
+from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.pool import Place, Pool
+from labelhub.votes.questions import Costs
+from tests.factories import dice
+
+CIRCLE, CROSS = 1, 2
+GRID, CHOICE = Challenge.Form.GRID, Challenge.Form.CHOICE
+WISHES = Wishes(
+    size=9,
+    graded=False,
+    random_share=0.0,
+    check_share=0.0,
+    costs=Costs(),
+    wanted=Tile.Reason.INFORMATION,
+)
+
+
+def places(
+    source: str, images: Sequence[int], *, priority: float = 0.2, of: int = CIRCLE
+) -> list[Place]:
+    return [Place(image, of, priority, 0.3, 1.0, "", source) for image in images]
+
+
+def pool(
+    *,
+    circles: Sequence[Place] = (),
+    crosses: Sequence[Place] = (),
+    choice: Sequence[Place] = (),
+    gold: Sequence[Place] = (),
+    **parts: list[Place],
+) -> Pool:
+    return Pool(
+        open={CIRCLE: list(circles), CROSS: list(crosses)},
+        random=parts.get("random", []),
+        gold=list(gold),
+        gold_of={one: [row for row in gold if row.label_class_id == one] for one in (1, 2)},
+        choice=list(choice),
+        check=parts.get("check", []),
+        holdout={CIRCLE: parts.get("holdout", []), CROSS: []},
+    )
+
+
+def composed(of: Pool, wishes: Wishes = WISHES, *, seed: int = 0) -> Plan:
+    plan = compose(pool=of, wishes=wishes, generator=dice(seed))
+    assert plan is not None
+    return plan
+
+
+def reasons(of: Pool, wishes: Wishes, *, sheets: int = 2000) -> dict[Tile.Reason, float]:
+    """How often a sheet of one tile has each reason, in shares."""
+    generator = dice()
+    plans = [compose(pool=of, wishes=wishes, generator=generator) for _ in range(sheets)]
+    assert all(plan is not None and plan.form == CHOICE for plan in plans)
+    found = Counter(plan.tiles[0].reason for plan in plans if plan is not None)
+    return {reason: times / sheets for reason, times in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("of_grids", "of_choices", "form"), [(0.2, 0.3, CHOICE), (0.3, 0.2, GRID), (0.2, 0.2, GRID)]
+)
+def test_a_choice_is_asked_where_it_pays_more(of_grids: float, of_choices: float, form) -> None:
+    both = pool(
+        circles=places("open", range(9), priority=of_grids),
+        choice=places("choice", range(20, 28), priority=of_choices),
+    )
+    plan = composed(both)
+    assert plan.form == form
+    assert (plan.label_class_id is None) == (form == CHOICE)
+    assert len(plan.tiles) == (1 if form == CHOICE else 9)
+
+
+def test_a_few_wanted_choices_are_not_outshone_by_one_of_them() -> None:
+    """A person's time for a grid is that of several choices: all of them count."""
+    one_great = [
+        *places("choice", [20], priority=0.5),
+        *places("choice", range(21, 24), priority=0.01),
+    ]
+    assert WISHES.choices_a_grid == 4
+    assert composed(pool(circles=places("open", range(9)), choice=one_great)).form == GRID
+
+
+def test_a_choice_asks_the_most_wanted_and_has_the_others_for_spares() -> None:
+    plan = composed(pool(choice=places("choice", [7, 8, 9])))
+    assert [tile.image_id for tile in plan.tiles] == [7]
+    assert [tile.image_id for tile in plan.spares] == [8, 9]
+    assert plan.tiles[0].reason == Tile.Reason.INFORMATION
+
+
+@pytest.mark.parametrize("priority", [0.2, 0.0, -1.0])
+def test_when_only_choices_are_left_they_are_asked_however_little_wanted(priority: float) -> None:
+    left = places("choice", [7], priority=priority)
+    plan = composed(pool(choice=left, random=places("random", [7, 30])))
+    assert (plan.form, plan.tiles[0].image_id) == (CHOICE, 7)
+
+
+def test_a_grid_is_about_a_class_that_has_images_however_little_wanted() -> None:
+    contested = places("open", [7, 8], priority=-1.0, of=CROSS)
+    for seed in range(8):
+        assert composed(pool(crosses=contested), seed=seed).label_class_id == CROSS
+
+
+def test_choices_hold_gold_holdout_checks_and_random_images_by_their_shares() -> None:
+    wishes = Wishes(
+        size=9,
+        graded=True,
+        random_share=0.1,
+        check_share=0.2,
+        costs=Costs(),
+        wanted=Tile.Reason.UNCERTAIN,
+    )
+    found = reasons(
+        pool(
+            choice=places("choice", range(8)),
+            gold=places("gold", [20, 21]),
+            check=places("check", [30]),
+            random=places("random", [40]),
+            holdout=places("holdout", [50]),
+        ),
+        wishes,
+    )
+    assert found == pytest.approx(
+        {
+            Tile.Reason.GOLD: GOLD_SHARE_OF_CHOICES,
+            Tile.Reason.HOLDOUT: HOLDOUT_SHARE,
+            Tile.Reason.CHECK: 0.2,
+            Tile.Reason.RANDOM: 0.1,
+            Tile.Reason.UNCERTAIN: 0.7 - HOLDOUT_SHARE - GOLD_SHARE_OF_CHOICES,
+        },
+        abs=0.03,
+    )
+
+
+def test_who_is_not_graded_gets_no_gold_in_choices() -> None:
+    of = pool(choice=places("choice", range(8)), gold=places("gold", [20, 21]))
+    assert set(reasons(of, WISHES)) == {Tile.Reason.INFORMATION}
+
+
+def test_a_known_image_that_is_its_own_spare_is_no_spare() -> None:
+    wishes = Wishes(**{**vars(WISHES), "check_share": 1.0})
+    both = pool(choice=places("choice", [7, 8]), check=places("check", [8]))
+    plan = composed(both, wishes)
+    assert [tile.image_id for tile in plan.tiles] == [8]
+    assert [tile.image_id for tile in plan.spares] == [7]
+
+
+def test_without_anything_to_ask_there_is_no_plan() -> None:
+    gold = places("gold", [20, 21])
+    for nothing in (pool(gold=gold), Pool({}, [], gold, {}, [], [], {})):
+        assert compose(pool=nothing, wishes=WISHES, generator=dice()) is None

@@ -1,0 +1,186 @@
+"""``manage.py simulate``: the whole product, played over data whose truth is known."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import SUPPRESS, ArgumentTypeError
+from collections.abc import Callable
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from labelhub.projects.commands import Advance, add_json_option, progress, write_json
+from labelhub.projects.models import Project
+from workers.simulate.data import Corpus, SimulationError, read_corpus, read_votes
+from workers.simulate.people import People, Recorded, read_annotators
+from workers.simulate.play import Play, Rules
+from workers.simulate.scoring import Point, as_rows, reached
+from workers.simulate.world import Setting, make_world
+
+STEPS = 1000  # of the progress bar
+
+
+class Command(BaseCommand):
+    help = (
+        "Play the whole product over pictures whose true classes are known, in a throw-away "
+        "database: import, Gold from a few seeds, grids and choices, answers of recorded or "
+        "made-up people, Rounds by the schedule, rankings. Tells how right the labels are for the "
+        "people's time."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--images", required=True, help="NPZ with images, labels, classes")
+        people = parser.add_mutually_exclusive_group(required=True)
+        people.add_argument("--votes", help="CSV[.gz] of recorded labels")
+        people.add_argument("--annotators", help="JSON list of made-up annotators")
+        parser.add_argument("--seeds-per-class", type=int, default=10)
+        budget = parser.add_mutually_exclusive_group()
+        budget.add_argument("--judgements-per-image", type=float)
+        budget.add_argument("--human-seconds-per-image", type=float)
+        parser.add_argument("--grid", type=_grid_edge, default=3, help="tiles: 4, 9, 16 or 25")
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument(
+            "--strategy", default="default", choices=["default", *Project.Acquisition.values]
+        )
+        parser.add_argument("--recipe", default="features")
+        parser.add_argument("--tile-seconds", type=float, default=1.7)
+        parser.add_argument("--choice-seconds", type=float, default=4.2)
+        parser.add_argument("--forms", type=_forms, default="grid,choice")
+        parser.add_argument("--concurrent", type=int, default=20, help="people at work at once")
+        # Of the process that plays: the database and the folder are its own already.
+        parser.add_argument("--here", action="store_true", help=SUPPRESS)
+        add_json_option(parser)
+
+    def handle(self, **options: Any) -> None:
+        if not options["here"]:
+            self._in_a_world_of_its_own()
+            return
+        started = time.perf_counter()
+        try:
+            corpus = read_corpus(Path(options["images"]))
+            people = _people(corpus, options)
+            call_command("migrate", verbosity=0)
+            world = make_world(corpus, people, _setting(options))
+            with progress("thousandths of the budget", total=STEPS) as forward:
+                points = Play(world, _rules(options), _in_steps(forward)).run()
+        except SimulationError as error:
+            raise CommandError(str(error)) from error
+        result = _result(corpus, options, points, time.perf_counter() - started)
+        if options["json"] != "-":
+            self.stdout.write(_words(points, result))
+        write_json(result, options["json"], self.stdout)
+
+    def _in_a_world_of_its_own(self) -> None:
+        """Run the same command over a folder and a database that are thrown away after it."""
+        folder = Path(tempfile.mkdtemp(prefix="lh-simulate-"))
+        environment = {
+            **os.environ,
+            "DATA_DIR": str(folder),
+            "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+            "REDIS_URL": "memory://",
+            "LABELHUB_LOG_LEVEL": os.environ.get("LABELHUB_LOG_LEVEL", "WARNING"),
+        }
+        try:
+            command = [sys.executable, *sys.argv, "--here"]
+            played = subprocess.run(command, env=environment, check=False)  # noqa: S603  our own
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if played.returncode:
+            raise SystemExit(played.returncode)
+
+
+def _in_steps(forward: Advance) -> Callable[[float], None]:
+    """Moves a bar of STEPS by the share that is spent."""
+    told = 0
+
+    def spent(share: float) -> None:
+        nonlocal told
+        steps = min(STEPS, int(share * STEPS))
+        if steps > told:
+            forward(steps - told)
+            told = steps
+
+    return spent
+
+
+def _grid_edge(text: str) -> int:
+    tiles = int(text)
+    edge = isqrt(tiles)
+    if edge * edge != tiles or not 2 <= edge <= 5:
+        raise ArgumentTypeError("a grid has 4, 9, 16 or 25 tiles")
+    return edge
+
+
+def _forms(text: str) -> str:
+    if not set(text.split(",")) <= {"grid", "choice"} or "grid" not in text:
+        raise ArgumentTypeError("'grid' or 'grid,choice'")
+    return text
+
+
+def _people(corpus: Corpus, options: dict[str, Any]) -> People:
+    if options["annotators"]:
+        return read_annotators(Path(options["annotators"]), corpus, options["seed"])
+    labels = read_votes(Path(options["votes"]), corpus)
+    return Recorded(labels, options["concurrent"], np.random.default_rng([options["seed"], 3]))
+
+
+def _setting(options: dict[str, Any]) -> Setting:
+    strategy = options["strategy"]
+    return Setting(
+        seeds_per_class=options["seeds_per_class"],
+        grid_edge=options["grid"],
+        recipe=options["recipe"],
+        acquisition=None if strategy == "default" else strategy,
+        choices="choice" in options["forms"],
+        seed=options["seed"],
+    )
+
+
+def _rules(options: dict[str, Any]) -> Rules:
+    judgements, seconds = options["judgements_per_image"], options["human_seconds_per_image"]
+    return Rules(
+        judgements_per_image=2.0 if judgements is None and seconds is None else judgements,
+        human_seconds_per_image=seconds,
+        tile_seconds=options["tile_seconds"],
+        choice_seconds=options["choice_seconds"],
+        concurrent=options["concurrent"],
+        seed=options["seed"],
+    )
+
+
+def _result(
+    corpus: Corpus, options: dict[str, Any], points: list[Point], seconds: float
+) -> dict[str, Any]:
+    return {
+        "images": len(corpus.labels),
+        "classes": len(corpus.classes),
+        "seed": options["seed"],
+        "strategy": options["strategy"],
+        "recipe": options["recipe"],
+        "forms": options["forms"],
+        "seconds": round(seconds, 1),
+        "curve": as_rows(points),
+        "judgements_per_image_at": reached(points, "judgements_per_image"),
+        "human_seconds_per_image_at": reached(points, "human_seconds_per_image"),
+    }
+
+
+def _words(points: list[Point], result: dict[str, Any]) -> str:
+    last = points[-1]
+    at = ", ".join(
+        f"{float(level):.0%} at {'–' if seconds is None else f'{seconds} s'}"
+        for level, seconds in result["human_seconds_per_image_at"].items()
+    )
+    return (
+        f"{last.label_accuracy:.1%} of the labels right after {last.human_seconds_per_image} human "
+        f"seconds an image ({last.judgements_per_image} judgements), {last.settled:.1%} settled; "
+        f"{at}. {result['seconds']:.0f} s."
+    )

@@ -1,0 +1,1 @@
+"""Plays the whole product over data whose truth is known: see ``play``."""
