@@ -15,8 +15,10 @@ def fit_temperature(
 ) -> float:
     """The T in [0.05, 20] for which softmax(logits / T) fits held-out targets best.
 
-    logits and targets (n, K), weights (n,). Minimises the weighted cross-entropy (Guo et al.
-    2017, "On Calibration of Modern Neural Networks") plus a penalty that pulls log T to 0 with
+    logits and targets (n, K), weights (n,). Minimises the weighted misfit (Guo et al. 2017, "On
+    Calibration of Modern Neural Networks"): minus the log of sum_k p(k) targets(k), the likelihood
+    of what was said, which is the cross-entropy where a target is certain and does not take the
+    crowd's doubt for the network's where it is not; plus a penalty that pulls log T to 0 with
     the strength of four images, so that a handful of rows cannot claim certainty. Without
     rows, or with all weights zero, T is 1. Only the ratios of the weights matter. Raises
     ValueError for shapes that do not agree, negative weights, or numbers that are not finite.
@@ -37,7 +39,9 @@ def fit_temperature(
 
     def cost(log_temperature: float) -> float:
         scaled = z / np.exp(log_temperature)
-        misfit = np.log(np.exp(scaled).sum(axis=1)) * t.sum(axis=1) - (t * scaled).sum(axis=1)
+        raised = np.exp(scaled)
+        likelihood = (raised * t).sum(axis=1) / raised.sum(axis=1)
+        misfit = -np.log(np.maximum(likelihood, SMALLEST))
         return float(rows * (share @ misfit) + PRIOR_STRENGTH / 2 * log_temperature**2)
 
     grid = np.linspace(np.log(COLDEST), np.log(HOTTEST), 25)
