@@ -148,6 +148,7 @@ def test_arrows_and_letters_move_among_the_classes(
         expect(button.filter(has_text=name)).to_be_focused()
     page.keyboard.press("Enter")
     gone(page, first)
+    expect(word(page)).to_contain_text("Pictures this visit: 1")
     assert chosen(first) == ["triangle"]
 
 

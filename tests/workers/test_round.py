@@ -63,8 +63,8 @@ def test_a_round_trains_promotes_and_ranks_every_image() -> None:
     assert not round_folder(done).joinpath("snapshot.npz").exists()
 
 
-def test_the_queue_is_ordered_by_the_entropy_of_the_consensus() -> None:
-    project = striped_project()
+def test_the_queue_is_ordered_by_the_entropy_of_the_consensus_where_that_is_chosen() -> None:
+    project = striped_project(acquisition="entropy")
     run(project)
     queued = Candidate.objects.filter(project=project, queue=Candidate.Queue.OPEN)
     entropies = dict(Consensus.objects.values_list("image_id", "entropy"))
