@@ -7,7 +7,14 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from labelhub.projects.pictures import GROUND, content_type, open_tile, read_full
+from labelhub.projects.pictures import (
+    GROUND,
+    PictureMissing,
+    content_type,
+    open_tile,
+    read_full,
+    read_tile,
+)
 from labelhub.projects.png import STORED, write_png
 
 KEPT_TILES = 256  # decoded: at most 256 × 160 × 160 × 3 bytes = 20 MB a process
@@ -22,7 +29,7 @@ def sheet(sha256s: Sequence[str], *, columns: int) -> tuple[bytes, str]:
     Raises PictureMissing, and OSError where a file of several is damaged.
     """
     if len(sha256s) == 1:
-        data = read_full(sha256s[0])
+        data = _large(sha256s[0])
         return data, content_type(data)
     tiles = [_tile(sha256) for sha256 in sha256s]
     edge = max(tile.width for tile in tiles)
@@ -36,6 +43,14 @@ def sheet(sha256s: Sequence[str], *, columns: int) -> tuple[bytes, str]:
     buffer = io.BytesIO()
     canvas.save(buffer, **SHEET_JPEG)
     return buffer.getvalue(), "image/jpeg"
+
+
+def _large(sha256: str) -> bytes:
+    """The picture at its full size; where that file is lost, the small one is better than none."""
+    try:
+        return read_full(sha256)
+    except PictureMissing:
+        return read_tile(sha256)
 
 
 def _smooth(tile: Pillow.Image, edge: int) -> Pillow.Resampling:
