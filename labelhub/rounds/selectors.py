@@ -8,8 +8,6 @@ from labelhub.projects.models import Image, Project
 from labelhub.rounds.models import ModelVersion, Round
 from labelhub.votes.models import Vote
 
-FEWEST_GOLD = 3  # images of a class
-
 
 def latest_round(*, project: Project) -> Round | None:
     """The Round opened last, whatever became of it."""
@@ -55,26 +53,15 @@ def images_with_news(*, project: Project) -> int:
     return int(fresh.aggregate(images=Count("image", distinct=True))["images"])
 
 
-def gold_suffices(*, project: Project) -> bool:
-    """Whether a first network can be taught by Gold alone: some of each class that is asked about.
-
-    It knows little, and still far more than nothing: the first grids ask better questions.
-    """
-    classes = project.label_classes.filter(is_none=False)
-    rows = classes.annotate(known=Count("gold", filter=Q(gold__image__status=Image.Status.ACTIVE)))
-    return all(row.known >= FEWEST_GOLD for row in rows)
-
-
 def round_is_due(*, project: Project, now: datetime) -> bool:
     """The schedule: every T minutes if at least M images have new votes; at the latest after H
-    hours if any has. A project that never had a Round starts as soon as there is enough: so many
-    votes, or Gold of every class."""
+    hours if any has. A project that never had a Round starts as soon as there is enough."""
     last = latest_round(project=project)
     if last is not None and last.is_open:
         return False
     news = images_with_news(project=project)
     if last is None:
-        return news >= project.retrain_min_labels or gold_suffices(project=project)
+        return news >= project.retrain_min_labels
     waited = now - last.opened_at
     if waited >= timedelta(hours=project.retrain_at_latest_hours):
         return news > 0

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from labelhub.projects.models import Gold, Project
+from labelhub.projects.models import Project
 from labelhub.rounds import dispatch
 from labelhub.rounds.models import RankingShard, Round
 from labelhub.rounds.selectors import images_with_news
@@ -84,22 +84,12 @@ def test_a_round_with_too_few_labels_is_refused_with_the_numbers() -> None:
 
 
 def test_a_round_is_due_when_enough_images_have_new_votes() -> None:
-    project = shapes_project(gold_per_class=2, retrain_min_labels=10, retrain_every_minutes=5)
+    project = shapes_project(retrain_min_labels=10, retrain_every_minutes=5)
     vote_on(project, 9)
     assert open_due_rounds(now=NOON) == []
     vote_on(project, 10)
     opened = open_due_rounds(now=NOON)
     assert [training.project for training in opened] == [project]
-
-
-def test_gold_of_every_class_is_enough_for_a_first_round_and_for_no_second() -> None:
-    project = shapes_project(gold_per_class=4)
-    assert len(open_due_rounds(now=NOON)) == 1
-    close(project.rounds.get())
-    assert open_due_rounds(now=NOON + timedelta(hours=1)) == []
-    Gold.objects.filter(label_class=project.label_classes.first()).delete()
-    Round.objects.all().delete()
-    assert open_due_rounds(now=NOON) == []
 
 
 def test_two_schedulers_open_one_round() -> None:

@@ -42,7 +42,7 @@ def written(corpus: Corpus, path):
 def played(people, *, corpus, judgements=0.5, seed=0, **setting) -> list[Point]:
     setting = Setting(
         **{
-            "seeds_per_class": 4,
+            "seeds_per_class": 6,
             "grid_edge": 2,
             "recipe": "features",
             "acquisition": None,

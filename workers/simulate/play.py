@@ -9,6 +9,7 @@ scores.
 import heapq
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -25,7 +26,7 @@ from labelhub.projects.models import Project
 from labelhub.rounds.dispatch import TICK_SECONDS
 from labelhub.rounds.models import RankingShard, Round
 from labelhub.rounds.queueing import withdraw
-from labelhub.rounds.services import open_due_rounds
+from labelhub.rounds.services import TooFewLabels, open_due_rounds, open_round
 from workers.ranking import rank_shard
 from workers.simulate.people import NONE, People
 from workers.simulate.scoring import Point, Scorer, Spent
@@ -95,7 +96,7 @@ class Play:
         self._waiting = list(range(first, world.people.count))
         for person in range(first):  # one after the other, as people come
             self._later(person / max(first, 1), person)
-        self._tick(0.0)
+        self._teach_from_gold()
         self._score()
         while self._turns and not self._is_over():
             turn = heapq.heappop(self._turns)
@@ -106,6 +107,17 @@ class Play:
                 self._score()
         self._score()
         return self.points
+
+    def _teach_from_gold(self) -> None:
+        """The admin opens the first Round, as the demo does; from then on the schedule does."""
+        with suppress(TooFewLabels):
+            opened = open_round(
+                project=self._world.project,
+                trigger=Round.Trigger.PERSON,
+                opened_by_id=None,
+                now=BEGIN,
+            )
+            _work_off(opened, BEGIN)
 
     def _is_over(self) -> bool:
         return self._share_spent() >= 1 or self._in_vain > MOST_LOOKS * self._world.people.count
