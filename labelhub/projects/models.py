@@ -27,8 +27,6 @@ class Project(models.Model):
         SOFTMAX = "softmax", "most entropy of the network's word alone"
         MARGIN = "margin", "least distance between the two likeliest classes"
         CONFIDENCE = "confidence", "least probability of the likeliest class"
-        DISAGREEMENT = "disagreement", "most disagreement among the networks"
-        DIVERSE = "diverse", "most information, spread over unlike images"
         RANDOM = "random", "in random order"
 
     name = models.CharField(max_length=120)

@@ -1,7 +1,6 @@
 """Which images are asked about first: one number each, larger is sooner. Arrays only.
 
-Settles 2009, "Active Learning Literature Survey"; Houlsby et al. 2011 (BALD) for the disagreement
-of networks; what each is worth here is in docs/benchmarks.md.
+Settles 2009, "Active Learning Literature Survey".
 """
 
 from collections.abc import Callable
@@ -13,7 +12,6 @@ from labelhub.projects.models import Project
 from labelhub.votes.aggregation import Floats, entropy
 
 Acquisition = Project.Acquisition
-APART = 0.1  # of its information, what an image too like a chosen one still counts
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,6 @@ class Standing:
     beliefs: Floats  # (n, K) votes and network together
     softmax: Floats  # (n, K) the network alone
     rate: Floats  # (n,) nats that the best question tells a second of a person's time
-    network_score: Floats  # (n,) what the last ranking found: see ``Project.Acquisition``
     chance: Floats  # (n,) a random number in [0, 1) for life
 
 
@@ -44,14 +41,5 @@ _BY: dict[Acquisition, Callable[[Standing], Floats]] = {
     Acquisition.SOFTMAX: lambda of: entropy(of.softmax),
     Acquisition.MARGIN: lambda of: _margin(of.beliefs),
     Acquisition.CONFIDENCE: lambda of: 1 - of.beliefs.max(axis=1),
-    Acquisition.DISAGREEMENT: lambda of: of.network_score * _undecided(of),
-    Acquisition.DIVERSE: lambda of: of.rate * np.where(of.network_score > 0, 1.0, APART),
     Acquisition.RANDOM: lambda of: of.chance,
 }
-
-
-def _undecided(of: Standing) -> Floats:
-    """(n,) how much of the network's own doubt the votes have left: what people have answered is
-    not asked again because networks go on disagreeing."""
-    before = entropy(of.softmax)
-    return np.asarray(np.clip(entropy(of.beliefs) / np.maximum(before, 1e-12), 0.0, 1.0))

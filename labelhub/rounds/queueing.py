@@ -242,7 +242,6 @@ def _wanted(project: Project, batch: ConsensusBatch, best: Questions) -> list[fl
         beliefs=batch.probabilities,
         softmax=batch.priors,
         rate=best.rate,
-        network_score=np.array([state.network_score for state in batch.states]),
         chance=np.array(turns),
     )
     wanted: list[float] = priorities(project.acquisition, standing).tolist()

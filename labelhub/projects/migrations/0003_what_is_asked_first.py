@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='project',
             name='acquisition',
-            field=models.CharField(choices=[('information', "most information a second of people's time"), ('entropy', 'most entropy of what is known, votes and network together'), ('softmax', "most entropy of the network's word alone"), ('margin', 'least distance between the two likeliest classes'), ('confidence', 'least probability of the likeliest class'), ('disagreement', 'most disagreement among the networks'), ('diverse', 'most information, spread over unlike images'), ('random', 'in random order')], default='information', help_text='Which images are asked about first.', max_length=16),
+            field=models.CharField(choices=[('information', "most information a second of people's time"), ('entropy', 'most entropy of what is known, votes and network together'), ('softmax', "most entropy of the network's word alone"), ('margin', 'least distance between the two likeliest classes'), ('confidence', 'least probability of the likeliest class'), ('random', 'in random order')], default='information', help_text='Which images are asked about first.', max_length=16),
         ),
         migrations.AddField(
             model_name='project',
