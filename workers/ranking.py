@@ -121,7 +121,7 @@ def predict(*, version: ModelVersion, pictures: Pictures, images: NDArray[np.int
     span = (int(images.min()), int(images.max()))
     rows = Image.objects.filter(project=version.project, pk__range=span)
     known = {pk: (fold, held) for pk, fold, held in rows.values_list("pk", "fold", "holdout")}
-    folds = np.array([known[int(image)][0] for image in images]) % len(version.fold_sha256)
+    folds = np.array([known[int(image)][0] for image in images]) % max(len(version.fold_sha256), 1)
     holdout = np.array([known[int(image)][1] for image in images])
 
     def softmax(sha256: str, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:

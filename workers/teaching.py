@@ -81,11 +81,12 @@ def _heads(
         shown({"stage": "fitting the heads", "fraction": round(0.9 + 0.1 * share, 3)})
 
     describer = pictures.describer()
-    everything = pictures.features(describer, np.sort(pictures.ids), heard=describing)
+    ids = np.sort(pictures.ids)
+    everything = pictures.features(describer, ids, heard=describing)
     use = snapshot.trainable
     count = fold_networks(config.recipe)
     lessons = Lessons(
-        features=pictures.features(describer, snapshot.images[use]),
+        features=everything[np.searchsorted(ids, snapshot.images[use])],
         targets=snapshot.targets[use],
         folds=snapshot.folds[use] % count,
     )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -29,7 +29,6 @@ class Basis:
     model: AnnotatorModel
     model_version: int | None
     priors: Mapping[int, bytes]  # image id -> (K,) little-endian float32; missing means uniform
-    scores: Mapping[int, float] = field(default_factory=dict)  # image id -> network_score
 
 
 class ImageState(NamedTuple):
@@ -44,7 +43,6 @@ class ImageState(NamedTuple):
     holdout: bool
     threshold: float
     min_humans: int
-    network_score: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,6 @@ _standing = PreparedSelect(
             "image__holdout",
             "project__settle_threshold",
             "project__min_humans",
-            "network_score",
         )
     )
 )
@@ -147,7 +144,6 @@ def standing_states(images: Sequence[int]) -> list[ImageState]:
             holdout=holdout,
             threshold=threshold,
             min_humans=min_humans,
-            network_score=network_score,
         )
         for (
             _,
@@ -161,7 +157,6 @@ def standing_states(images: Sequence[int]) -> list[ImageState]:
             holdout,
             threshold,
             min_humans,
-            network_score,
         ) in _standing.rows(images=list(images))
     ]
 
@@ -192,7 +187,6 @@ def states_on(basis: Basis, images: Sequence[int]) -> list[ImageState]:
             holdout=row["holdout"],
             threshold=row["threshold"],
             min_humans=row["min_humans"],
-            network_score=basis.scores.get(row["pk"], 0.0),
         )
         for row in rows
     ]

@@ -76,13 +76,6 @@ class Parameters(models.Model):
     label_classes = models.JSONField(help_text="LabelClass ids, in the order of every vector.")
     select_rates = models.JSONField(help_text="Rows true class, columns class asked: P(select).")
     choice_rates = models.JSONField(help_text="Rows true class, columns class chosen.")
-    annotators = models.BinaryField(
-        default=b"",
-        help_text="Of each Annotator measured: id (int64), then offsets on the logit scale for "
-        "hits, false alarms and choices (float64), little-endian.",
-    )
-    tile_seconds = models.FloatField(default=1.7, help_text="A person's time for a tile.")
-    choice_seconds = models.FloatField(default=4.2, help_text="A person's time for a choice.")
     prior_mix = models.FloatField(default=0.003, help_text="Share of uniform in every prior.")
     fitted_at = models.DateTimeField(default=timezone.now)
 
@@ -122,9 +115,6 @@ class Consensus(models.Model):
     )
     confidence = models.FloatField(help_text="Probability of the label class.")
     entropy = models.FloatField(help_text="Of the probabilities, in nats.")
-    network_score = models.FloatField(
-        default=0.0, help_text="What the ranking behind the prior found, where it is asked for."
-    )
     humans = models.PositiveIntegerField(default=0, help_text="People with a standing vote.")
     settled = models.BooleanField(default=False)
     updated_at = models.DateTimeField(default=timezone.now)

@@ -11,7 +11,6 @@ from labelhub.projects.models import LabelClass, Project
 from labelhub.votes import aggregation
 from labelhub.votes.aggregation import Floats
 from labelhub.votes.models import Parameters
-from labelhub.votes.questions import Costs
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class AnnotatorModel:
     select_rates: Floats  # (K, K)
     choice_rates: Floats  # (K, K)
     prior_mix: float
-    costs: Costs
 
     @property
     def classes(self) -> int:
@@ -57,7 +55,6 @@ def _as_model(row: Parameters) -> AnnotatorModel:
         select_rates=np.array(row.select_rates),
         choice_rates=np.array(row.choice_rates),
         prior_mix=row.prior_mix,
-        costs=Costs(tile=row.tile_seconds, choice=row.choice_seconds),
     )
 
 

@@ -33,7 +33,7 @@ COMPUTED = (
     "settled",
     "updated_at",
 )
-GIVEN = ("project", "parameters", "model_version", "prior", "network_score")
+GIVEN = ("project", "parameters", "model_version", "prior")
 
 
 @dataclass(frozen=True)
@@ -120,13 +120,7 @@ def refresh_consensus(
             update_rows(Consensus, (*COMPUTED, "image"), computed)
         else:
             given = [
-                (
-                    state.project_id,
-                    state.model.id,
-                    state.model_version,
-                    state.prior,
-                    state.network_score,
-                )
+                (state.project_id, state.model.id, state.model_version, state.prior)
                 for state in batch.states
             ]
             rows = [(*left, *right) for left, right in zip(given, computed, strict=True)]
