@@ -30,6 +30,18 @@ Shown = Callable[[dict[str, object]], None]  # shows progress; what it raises en
 
 
 @dataclass(frozen=True)
+class Task:
+    """What a Round has to teach, from what, and where its networks are kept."""
+
+    config: TrainConfig
+    snapshot: Snapshot
+    pictures: Pictures
+    folder: Path
+    card: dict[str, object]  # saved with each network
+    shown: Shown
+
+
+@dataclass(frozen=True)
 class Networks:
     """The fold networks, by the fold they did not see, and the one to serve."""
 
@@ -47,42 +59,25 @@ def network_path(folder: Path, number: int) -> Path:
     return folder / f"network-{number}.safetensors"
 
 
-def teach(
-    *,
-    config: TrainConfig,
-    snapshot: Snapshot,
-    pictures: Pictures,
-    folder: Path,
-    card: dict[str, object],
-    shown: Shown,
-) -> Networks:
-    """The networks of a Round, their files in ``folder``."""
-    by = _heads if config.recipe in FEATURE_RECIPES else _network_by_network
-    return by(
-        config=config, snapshot=snapshot, pictures=pictures, folder=folder, card=card, shown=shown
-    )
+def teach(task: Task) -> Networks:
+    """The networks of a Round, their files in the task's folder."""
+    by = _heads if task.config.recipe in FEATURE_RECIPES else _network_by_network
+    return by(task)
 
 
-def _heads(
-    *,
-    config: TrainConfig,
-    snapshot: Snapshot,
-    pictures: Pictures,
-    folder: Path,
-    card: dict[str, object],
-    shown: Shown,
-) -> Networks:
+def _heads(task: Task) -> Networks:
     """Describe what was not described before, then fit every head."""
 
     def describing(share: float) -> None:
-        shown({"stage": "describing the pictures", "fraction": round(0.9 * share, 3)})
+        task.shown({"stage": "describing the pictures", "fraction": round(0.9 * share, 3)})
 
     def fitting(share: float) -> None:
-        shown({"stage": "fitting the heads", "fraction": round(0.9 + 0.1 * share, 3)})
+        task.shown({"stage": "fitting the heads", "fraction": round(0.9 + 0.1 * share, 3)})
 
-    describer = pictures.describer()
-    ids = np.sort(pictures.ids)
-    everything = pictures.features(describer, ids, heard=describing)
+    describer = task.pictures.describer()
+    ids = np.sort(task.pictures.ids)
+    everything = task.pictures.features(describer, ids, heard=describing)
+    snapshot, config = task.snapshot, task.config
     use = snapshot.trainable
     count = fold_networks(config.recipe)
     lessons = Lessons(
@@ -100,33 +95,26 @@ def _heads(
     )
     loaded = []
     for number, network in enumerate([*folds, served]):
-        path = network_path(folder, number)
-        checkpoint.save(path, network, config, card)
+        path = network_path(task.folder, number)
+        checkpoint.save(path, network, config, task.card)
         loaded.append(checkpoint.load(path))
     return Networks(loaded[:-1], loaded[-1])
 
 
-def _network_by_network(
-    *,
-    config: TrainConfig,
-    snapshot: Snapshot,
-    pictures: Pictures,
-    folder: Path,
-    card: dict[str, object],
-    shown: Shown,
-) -> Networks:
+def _network_by_network(task: Task) -> Networks:
     """One network for each fold, trained on the other folds, then the one to serve on all."""
+    snapshot, config = task.snapshot, task.config
     count = fold_networks(config.recipe)
 
     def network(number: int, chosen: NDArray[np.bool_]) -> LoadedModel:
         return trained(
             config=config.with_seed(config.seed * (count + 1) + number),
-            images=pictures.of(snapshot.images[chosen]),
+            images=task.pictures.of(snapshot.images[chosen]),
             targets=snapshot.lessons[chosen],
             weights=snapshot.weights[chosen],
-            path=network_path(folder, number),
-            card=card,
-            on_progress=_reporter(shown, number, count + 1),
+            path=network_path(task.folder, number),
+            card=task.card,
+            on_progress=_reporter(task.shown, number, count + 1),
         )
 
     use = snapshot.trainable

@@ -35,7 +35,7 @@ from workers.places import round_folder
 from workers.promotion import decide
 from workers.ranking import shard_spans
 from workers.snapshot import NotEnoughToLearn, Snapshot, take_snapshot
-from workers.teaching import Networks, fold_networks, network_path, teach
+from workers.teaching import Networks, Task, fold_networks, network_path, teach
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -158,7 +158,7 @@ def _train(work: Work, snapshot: Snapshot, pictures: Pictures) -> Networks:
         augmentation=AUGMENTATIONS[project.augmentation],
         seed=work.row.number,
     )
-    return teach(
+    task = Task(
         config=config,
         snapshot=snapshot,
         pictures=pictures,
@@ -171,6 +171,7 @@ def _train(work: Work, snapshot: Snapshot, pictures: Pictures) -> Networks:
         },
         shown=partial(_show, work),
     )
+    return teach(task)
 
 
 def _show(work: Work, progress: dict[str, object]) -> None:
