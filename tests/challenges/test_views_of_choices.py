@@ -7,11 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from django.contrib.auth.models import User
-from django.db import connection
 from django.db.models import F
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from PIL import Image as Pillow
@@ -24,8 +21,14 @@ from labelhub.projects.pictures import clean_array, store
 from labelhub.projects.services import add_examples
 from labelhub.rounds.models import Candidate
 from labelhub.votes.models import Vote
-from tests.challenges.given import best_as_choices, class_of
-from tests.challenges.test_views_of_the_grid import SCRIPT, address, statements
+from tests.challenges.given import (
+    SCRIPT,
+    address,
+    assert_within_budget,
+    best_as_choices,
+    class_of,
+    someone_who_answered,
+)
 from tests.factories import shapes_project
 
 pytestmark = pytest.mark.django_db
@@ -211,32 +214,12 @@ def test_the_picture_comes_at_its_full_size(
 @pytest.fixture(params=["visitor", "user"])
 def annotating(request: pytest.FixtureRequest, project: Project) -> Client:
     """Someone who answered already."""
-    client = Client()
-    if request.param == "user":
-        client.force_login(User.objects.create_user("ada"))
-    client.post(f"/p/{project.slug}/grid/")
-    challenge = Challenge.objects.latest("pk")
-    client.post(address(challenge, "answer"), {"selected": class_of(challenge)})
-    return client
+    return someone_who_answered(request.param, project, class_of)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_whole_choice_takes_six_queries_and_its_answer_fourteen(
     annotating: Client, project: Project
 ) -> None:
-    shown = Challenge.objects.latest("pk")
-    body = {"keep": shown.public_id}
-    with CaptureQueriesContext(connection) as issuing:
-        annotating.post(f"/p/{project.slug}/grid/", body, headers=SCRIPT)
-    chosen = {"selected": class_of(shown)}
-    with CaptureQueriesContext(connection) as answering:
-        annotating.post(address(shown, "answer"), chosen, headers=SCRIPT)
-    after = Challenge.objects.latest("pk")
-    both = {"selected": class_of(after), "keep": ""}
-    with CaptureQueriesContext(connection) as answering_and_issuing:
-        annotating.post(address(after, "answer"), both, headers=SCRIPT)
-    assert Challenge.objects.filter(state=Challenge.State.ANSWERED).count() == 3
+    assert_within_budget(annotating, project, class_of)
     assert set(Challenge.objects.values_list("form", flat=True)) == {"choice"}
-    assert len(statements(issuing)) <= 6, statements(issuing)
-    assert len(statements(answering)) <= 14, statements(answering)
-    assert len(statements(answering_and_issuing)) <= 14 + 5, statements(answering_and_issuing)

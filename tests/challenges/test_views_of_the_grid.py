@@ -4,7 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import OperationalError, connection
 from django.db.models import F
 from django.test import Client
@@ -17,11 +16,17 @@ from labelhub.challenges import services, views
 from labelhub.challenges.models import Challenge
 from labelhub.projects.models import Project
 from labelhub.votes.models import Vote
-from tests.factories import shapes_project, true_key
+from tests.challenges.given import (
+    SCRIPT,
+    address,
+    assert_within_budget,
+    right_places,
+    someone_who_answered,
+    statements,
+)
+from tests.factories import shapes_project
 
 pytestmark = pytest.mark.django_db
-SCRIPT = {"x-requested-with": "fetch"}
-CONTROL = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK", "SET LOCAL")
 
 
 @pytest.fixture
@@ -34,19 +39,6 @@ def visit(project: Project) -> tuple[Client, Challenge]:
     client = Client()
     client.post(f"/p/{project.slug}/grid/")
     return client, Challenge.objects.latest("pk")
-
-
-def address(challenge: Challenge, verb: str = "") -> str:
-    return f"/p/{challenge.project.slug}/grid/{challenge.public_id}/{verb}"
-
-
-def statements(queries: CaptureQueriesContext) -> list[str]:
-    return [q["sql"] for q in queries if not q["sql"].startswith(CONTROL)]
-
-
-def right_places(challenge: Challenge) -> list[int]:
-    tiles = challenge.tiles.select_related("image")
-    return [tile.place for tile in tiles if true_key(tile.image) == challenge.label_class.key]
 
 
 def test_start_leads_to_a_page_with_nine_nameless_squares(project: Project) -> None:
@@ -245,36 +237,14 @@ def test_crawlers_and_link_previews_get_no_grid(project: Project) -> None:
 @pytest.fixture(params=["visitor", "user"])
 def annotating(request: pytest.FixtureRequest, project: Project) -> Client:
     """Someone who answered a grid already."""
-    client = Client()
-    if request.param == "user":
-        client.force_login(User.objects.create_user("ada"))
-    client.post(f"/p/{project.slug}/grid/")
-    challenge = Challenge.objects.latest("pk")
-    client.post(address(challenge, "answer"), {"selected": right_places(challenge)})
-    return client
+    return someone_who_answered(request.param, project, right_places)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_whole_grid_takes_six_queries_and_its_answer_fourteen(
     annotating: Client, project: Project
 ) -> None:
-    shown = Challenge.objects.latest("pk")
-    body = {"keep": shown.public_id}
-    with CaptureQueriesContext(connection) as issuing:
-        annotating.post(f"/p/{project.slug}/grid/", body, headers=SCRIPT)
-    selected = {"selected": right_places(shown)}
-    with CaptureQueriesContext(connection) as answering:
-        annotating.post(address(shown, "answer"), selected, headers=SCRIPT)
-    after = Challenge.objects.latest("pk")
-    both = {"selected": right_places(after), "keep": ""}
-    with CaptureQueriesContext(connection) as answering_and_issuing:
-        annotating.post(address(after, "answer"), both, headers=SCRIPT)
-    assert Challenge.objects.filter(state=Challenge.State.ANSWERED).count() == 3
-    assert len(statements(issuing)) <= 6, statements(issuing)
-    assert len(statements(answering)) <= 14, statements(answering)
-    assert len(statements(answering_and_issuing)) <= 14 + 5, statements(answering_and_issuing)
-    asked = statements(issuing) + statements(answering) + statements(answering_and_issuing)
-    assert not any("django_session" in sql for sql in asked)
+    assert_within_budget(annotating, project, right_places)
 
 
 def test_an_answer_brings_the_grid_after_the_one_on_the_screen(project: Project) -> None:
