@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from classifier.atomic import replace_file
 from labelhub.projects.models import Image, Project
 from labelhub.votes import aggregation
-from labelhub.votes.aggregation import Floats
-from labelhub.votes.consensus import votes_of
+from labelhub.votes.aggregation import VoteTable
+from labelhub.votes.arrays import Floats
+from labelhub.votes.consensus import humans_of, votes_of
+from labelhub.votes.crowd import Crowd, Skills
+from labelhub.votes.fitting import fit
 from labelhub.votes.models import Consensus
 from labelhub.votes.parameters import AnnotatorModel
 from workers.reading import last_vote, one_reading
@@ -37,7 +40,7 @@ class LabelledRow(NamedTuple):
     gold: int | None
     threshold: float
     min_humans: int
-    probabilities: bytes
+    prior: bytes
 
 
 class NotEnoughToLearn(RuntimeError):
@@ -57,8 +60,15 @@ class Snapshot:
     gold: NDArray[np.int64]  # (n,)
     select_rates: Floats  # (K, K) fitted on these votes
     choice_rates: Floats  # (K, K)
+    skills: NDArray[np.uint8]  # of everybody who voted, as Skills.to_bytes has them
     last_vote: int  # no vote up to this id is missing
     last_image: int  # of the project when the labels were read
+
+    @property
+    def crowd(self) -> Crowd:
+        """The annotator model fitted on these votes."""
+        skills = Skills.from_bytes(self.skills.tobytes())
+        return Crowd(self.select_rates, self.choice_rates, skills)
 
     @property
     def trainable(self) -> NDArray[np.bool_]:
@@ -139,30 +149,32 @@ class Snapshot:
 
 
 def take_snapshot(*, project: Project, model: AnnotatorModel) -> Snapshot:
-    """Read the labels of a project as they are now; first refits the crowd's rates on them.
+    """Read the labels of a project as they are now; refits the annotator model on them.
 
-    Both passes see the labels of one moment, and every vote up to ``last_vote``: later ones may be
-    in it too, and count as news all the same.
+    Labels and votes are of one moment, and every vote up to ``last_vote`` is there: later ones may
+    be in it too, and count as news all the same.
     """
     last = last_vote(project=project)
     with one_reading():
         images = Image.objects.filter(project=project).aggregate(last=Max("id"))
-        fitted = _refitted(project, model)
-        parts = [_part(rows, fitted) for rows in _labelled(project)]
-    if not parts:
-        raise NotEnoughToLearn("no image has Gold or a vote yet")
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        rows = _labelled(project)
+        if not rows:
+            raise NotEnoughToLearn("no image has Gold or a vote yet")
+        votes = _votes(rows, model)
+    crowd = _refitted(rows, votes, model)
+    fitted = replace(model, crowd=crowd)
     return Snapshot(
-        **columns,
-        select_rates=fitted.select_rates,
-        choice_rates=fitted.choice_rates,
+        **_columns(rows, votes, fitted),
+        select_rates=crowd.select_rates,
+        choice_rates=crowd.choice_rates,
+        skills=np.frombuffer(crowd.skills.to_bytes(), dtype=np.uint8),
         last_vote=last,
         last_image=images["last"],
     )
 
 
-def _labelled(project: Project) -> list[list[LabelledRow]]:
-    """Images with Gold or votes, in batches of rows."""
+def _labelled(project: Project) -> list[LabelledRow]:
+    """Images with Gold or votes."""
     found = (
         Consensus.objects.filter(project=project, image__status=Image.Status.ACTIVE)
         .exclude(humans=0, image__gold__isnull=True)
@@ -174,56 +186,56 @@ def _labelled(project: Project) -> list[list[LabelledRow]]:
             "image__gold__label_class_id",
             "project__settle_threshold",
             "project__min_humans",
-            "probabilities",
+            "prior",
         )
     )
-    rows = [LabelledRow(*row[:-1], bytes(row[-1])) for row in found]
-    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    return [LabelledRow(*row[:-1], bytes(row[-1])) for row in found]
 
 
-def _refitted(project: Project, model: AnnotatorModel) -> AnnotatorModel:
-    """The crowd's rates, fitted on Gold and on the consensus as it stands."""
-    images, truths, tables = 0, [], []
-    for rows in _labelled(project):
-        votes, _ = votes_of([row.image_id for row in rows], model)
-        truths.append(np.stack([np.frombuffer(row.probabilities, dtype="<f8") for row in rows]))
-        tables.append(replace(votes, image=votes.image + images))
-        images += len(rows)
-    if not images:
-        return model
-    truth = np.concatenate(truths)
-    votes = aggregation.VoteTable(
-        *(
-            np.concatenate([getattr(table, name) for table in tables])
-            for name in ("image", "asked", "answer", "choice")
-        )
-    )
-    return replace(
-        model,
-        select_rates=aggregation.fit_select_rates(truth, votes),
-        choice_rates=aggregation.fit_choice_rates(truth, votes),
-    )
+def _votes(rows: list[LabelledRow], model: AnnotatorModel) -> VoteTable:
+    """The standing votes on these images; ``image`` counts within ``rows``."""
+    tables = []
+    for start in range(0, len(rows), BATCH):
+        part = rows[start : start + BATCH]
+        table, _ = votes_of([row.image_id for row in part], model)
+        tables.append(replace(table, image=table.image + start))
+    names = [field.name for field in fields(VoteTable)]
+    return VoteTable(*(np.concatenate([getattr(t, name) for t in tables]) for name in names))
 
 
-def _part(rows: list[LabelledRow], model: AnnotatorModel) -> dict[str, NDArray[np.generic]]:
-    """The columns of a Snapshot for one batch of images."""
-    ids = [row.image_id for row in rows]
-    votes, humans = votes_of(ids, model)
+def _refitted(rows: list[LabelledRow], votes: VoteTable, model: AnnotatorModel) -> Crowd:
+    """The annotator model of the votes as they stand, by Gold and by the network's opinion of the
+    images: it did not train on them, so it does not say again what these votes said to it."""
+    prior = model.priors([row.prior for row in rows])
+    gold = _gold(rows, model)
+    known = gold >= 0
+    prior[known] = np.eye(model.classes)[gold[known]]
+    return fit(prior, votes, model.crowd).crowd
+
+
+def _gold(rows: list[LabelledRow], model: AnnotatorModel) -> NDArray[np.int64]:
+    """(n,) class index, or -1."""
+    return np.array([-1 if row.gold is None else model.index(row.gold) for row in rows])
+
+
+def _columns(
+    rows: list[LabelledRow], votes: VoteTable, model: AnnotatorModel
+) -> dict[str, NDArray[Any]]:
+    """The columns of a Snapshot that have one entry an image."""
     uniform = np.full((len(rows), model.classes), 1 / model.classes)
-    targets = aggregation.posterior(
-        uniform, votes, select_rates=model.select_rates, choice_rates=model.choice_rates
-    )
-    gold = np.array([-1 if row.gold is None else model.index(row.gold) for row in rows])
+    targets = aggregation.posterior(uniform, votes, model.crowd)
+    gold = _gold(rows, model)
     known = gold >= 0
     targets[known] = np.eye(model.classes)[gold[known]]
     confident = targets.max(axis=1) >= np.array([row.threshold for row in rows])
-    enough = np.array(humans) >= np.array([row.min_humans for row in rows])
+    humans = humans_of(votes, len(rows), model)
+    enough = humans >= np.array([row.min_humans for row in rows])
     return {
-        "images": np.array(ids, dtype=np.int64),
+        "images": np.array([row.image_id for row in rows], dtype=np.int64),
         "targets": targets,
         "weights": aggregation.information_of_votes(targets),
         "folds": np.array([row.fold for row in rows], dtype=np.int64),
         "holdout": np.array([row.holdout for row in rows], dtype=bool),
         "settled": known | (confident & enough),
-        "gold": gold.astype(np.int64),
+        "gold": gold,
     }

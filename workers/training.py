@@ -256,6 +256,5 @@ def _version(
         temperature=temperature,
         metrics={**scores, "measured_on": comparison.measured_on},
         provisional=comparison.provisional,
-        select_rates=snapshot.select_rates,
-        choice_rates=snapshot.choice_rates,
+        crowd=snapshot.crowd,
     )

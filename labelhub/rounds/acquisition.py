@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelhub.projects.models import Project
-from labelhub.votes.aggregation import Floats, entropy
+from labelhub.votes.aggregation import entropy
+from labelhub.votes.arrays import Floats
 
 Acquisition = Project.Acquisition
 

@@ -195,8 +195,8 @@ def questions(project: Project, batch: ConsensusBatch) -> Questions:
     model = batch.model
     return best_questions(
         batch.probabilities,
-        select_rates=model.select_rates,
-        choice_rates=model.choice_rates,
+        select_rates=model.crowd.select_rates,
+        choice_rates=model.crowd.choice_rates,
         askable=np.array([model.index(entry.id) for entry in catalogue(project).askable]),
         costs=Costs(),
         choices=project.asks_choices,

@@ -22,7 +22,7 @@ from labelhub.rounds.selectors import (
     trainable_images,
 )
 from labelhub.rounds.shards import start_ranking
-from labelhub.votes.aggregation import Floats
+from labelhub.votes.crowd import Crowd
 from labelhub.votes.parameters import new_parameters
 
 LEASE = timedelta(seconds=30)
@@ -62,8 +62,7 @@ class NewModelVersion:
     temperature: float
     metrics: dict[str, object]
     provisional: bool
-    select_rates: Floats  # (K, K) the crowd's rates fitted on the same snapshot
-    choice_rates: Floats  # (K, K)
+    crowd: Crowd  # fitted on the same snapshot
 
 
 def open_round(
@@ -210,8 +209,7 @@ def publish_model_version(
         ModelVersion.objects.filter(project=training.project, serving=True).update(serving=False)
         new_parameters(
             project=training.project,
-            select_rates=version.select_rates,
-            choice_rates=version.choice_rates,
+            crowd=version.crowd,
             now=now,
         )
         published = _insert(

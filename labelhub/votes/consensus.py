@@ -13,7 +13,8 @@ from django.db.models import F
 from labelhub.projects.models import Image
 from labelhub.projects.prepared import PreparedSelect
 from labelhub.votes import aggregation
-from labelhub.votes.aggregation import Floats, VoteTable
+from labelhub.votes.aggregation import VoteTable
+from labelhub.votes.arrays import Floats, Ints
 from labelhub.votes.models import Consensus, Vote
 from labelhub.votes.parameters import AnnotatorModel, annotator_model
 
@@ -199,9 +200,7 @@ def compute(states: Sequence[ImageState]) -> ConsensusBatch:
         # A promotion is rewriting rows right now: each image by the parameters that it names.
         return _joined([compute(group) for group in _by_model(states)], states)
     votes, humans = votes_of([state.image_id for state in states], model)
-    said = aggregation.evidence(
-        votes, len(states), select_rates=model.select_rates, choice_rates=model.choice_rates
-    )
+    said = aggregation.evidence(votes, len(states), model.crowd)
     priors = model.priors([state.prior for state in states])
     probabilities = aggregation.weighed(priors, said)
     told = aggregation.weighed(np.full_like(priors, 1 / model.classes), said)
@@ -214,21 +213,26 @@ def compute(states: Sequence[ImageState]) -> ConsensusBatch:
 
 
 def votes_of(images: Sequence[int], model: AnnotatorModel) -> tuple[VoteTable, list[int]]:
-    """The standing votes of images as columns, and how many people cast them on each image."""
+    """The standing votes of images as columns, and how many people whose votes count cast them."""
     place = {image_id: number for number, image_id in enumerate(images)}
     index = {label_class: number for number, label_class in enumerate(model.label_classes)}
-    people: dict[int, set[int]] = defaultdict(set)
-    rows = []
-    for image_id, label_class_id, answer, kind, annotator_id in _standing_votes.rows(
-        images=list(images)
-    ):
-        people[image_id].add(annotator_id)
-        rows.append((place[image_id], index[label_class_id], answer, kind == Vote.Kind.CHOICE))
-    humans = [len(people[image_id]) for image_id in images]
+    rows = [
+        (place[image_id], annotator_id, index[label_class_id], answer, kind == Vote.Kind.CHOICE)
+        for image_id, label_class_id, answer, kind, annotator_id in _standing_votes.rows(
+            images=list(images)
+        )
+    ]
     if not rows:
-        return VoteTable.empty(), humans
-    image, asked, answer_column, choice = (np.array(column) for column in zip(*rows, strict=True))
-    return VoteTable(image, asked, answer_column, choice), humans
+        return VoteTable.empty(), [0] * len(images)
+    votes = VoteTable(*(np.array(column) for column in zip(*rows, strict=True)))
+    return votes, humans_of(votes, len(images), model).tolist()
+
+
+def humans_of(votes: VoteTable, images: int, model: AnnotatorModel) -> Ints:
+    """(images,) people with a vote that counts."""
+    counts = model.crowd.skills.of(votes.annotator).counts
+    pairs = np.unique(np.stack([votes.image[counts], votes.annotator[counts]]), axis=1)
+    return np.bincount(pairs[0].astype(np.int64), minlength=images)
 
 
 def _by_model(states: Sequence[ImageState]) -> list[list[ImageState]]:

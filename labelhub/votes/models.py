@@ -69,13 +69,18 @@ class Retraction(models.Model):
 
 
 class Parameters(models.Model):
-    """One fitted version of the annotator model: how often a class is selected, by true class."""
+    """One fitted version of the annotator model: how people answer, and how long they take."""
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="parameters")
     version = models.PositiveIntegerField()
     label_classes = models.JSONField(help_text="LabelClass ids, in the order of every vector.")
     select_rates = models.JSONField(help_text="Rows true class, columns class asked: P(select).")
     choice_rates = models.JSONField(help_text="Rows true class, columns class chosen.")
+    skills = models.BinaryField(
+        default=b"", help_text="How each known annotator differs from the crowd: crowd.Skills."
+    )
+    tile_seconds = models.FloatField(default=1.7, help_text="Of a person's time, for a tile.")
+    choice_seconds = models.FloatField(default=4.2, help_text="Of a person's time, for a choice.")
     prior_mix = models.FloatField(default=0.003, help_text="Share of uniform in every prior.")
     fitted_at = models.DateTimeField(default=timezone.now)
 
@@ -115,7 +120,9 @@ class Consensus(models.Model):
     )
     confidence = models.FloatField(help_text="Probability of the label class.")
     entropy = models.FloatField(help_text="Of the probabilities, in nats.")
-    humans = models.PositiveIntegerField(default=0, help_text="People with a standing vote.")
+    humans = models.PositiveIntegerField(
+        default=0, help_text="People with a standing vote that counts."
+    )
     settled = models.BooleanField(default=False)
     updated_at = models.DateTimeField(default=timezone.now)
 

@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from labelhub.projects.models import LabelClass, Project
-from labelhub.votes import aggregation
-from labelhub.votes.aggregation import Floats
+from labelhub.votes.aggregation import mixed_prior
+from labelhub.votes.arrays import Floats
+from labelhub.votes.crowd import Crowd, Skills
 from labelhub.votes.models import Parameters
 
 
@@ -20,8 +21,7 @@ class AnnotatorModel:
     id: int
     version: int
     label_classes: tuple[int, ...]  # LabelClass ids in the order of every vector
-    select_rates: Floats  # (K, K)
-    choice_rates: Floats  # (K, K)
+    crowd: Crowd  # over the K classes
     prior_mix: float
 
     @property
@@ -38,10 +38,10 @@ class AnnotatorModel:
         joined = b"".join(prior or none for prior in stored)
         rows = np.frombuffer(joined, dtype="<f4").reshape(len(stored), -1).astype(np.float64)
         shares: Floats = rows / rows.sum(axis=1, keepdims=True)
-        return aggregation.mixed_prior(shares, self.prior_mix)
+        return mixed_prior(shares, self.prior_mix)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def annotator_model(parameters_id: int, _fitted_at: datetime) -> AnnotatorModel:
     """The model of a Parameters row; the time it was fitted tells rows of two databases apart."""
     return _as_model(Parameters.objects.get(pk=parameters_id))
@@ -52,8 +52,11 @@ def _as_model(row: Parameters) -> AnnotatorModel:
         id=row.pk,
         version=row.version,
         label_classes=tuple(row.label_classes),
-        select_rates=np.array(row.select_rates),
-        choice_rates=np.array(row.choice_rates),
+        crowd=Crowd(
+            select_rates=np.array(row.select_rates),
+            choice_rates=np.array(row.choice_rates),
+            skills=Skills.from_bytes(bytes(row.skills)),
+        ),
         prior_mix=row.prior_mix,
     )
 
@@ -71,30 +74,30 @@ def first_parameters(*, project: Project, now: datetime) -> AnnotatorModel:
     classes = list(
         LabelClass.objects.filter(project=project).order_by("position").values_list("pk", flat=True)
     )
+    unmeasured = Crowd.unmeasured(len(classes))
     row, _ = Parameters.objects.get_or_create(
         project=project,
         version=1,
         defaults={
             "label_classes": classes,
-            "select_rates": aggregation.default_select_rates(len(classes)).tolist(),
-            "choice_rates": aggregation.default_choice_rates(len(classes)).tolist(),
+            "select_rates": unmeasured.select_rates.tolist(),
+            "choice_rates": unmeasured.choice_rates.tolist(),
             "fitted_at": now,
         },
     )
     return _as_model(row)
 
 
-def new_parameters(
-    *, project: Project, select_rates: Floats, choice_rates: Floats, now: datetime
-) -> AnnotatorModel:
+def new_parameters(*, project: Project, crowd: Crowd, now: datetime) -> AnnotatorModel:
     """Write a fitted version after the one in force, over the same classes."""
     latest = first_parameters(project=project, now=now)
     row = Parameters.objects.create(
         project=project,
         version=latest.version + 1,
         label_classes=list(latest.label_classes),
-        select_rates=select_rates.tolist(),
-        choice_rates=choice_rates.tolist(),
+        select_rates=crowd.select_rates.tolist(),
+        choice_rates=crowd.choice_rates.tolist(),
+        skills=crowd.skills.to_bytes(),
         fitted_at=now,
     )
     return _as_model(row)

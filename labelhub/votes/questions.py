@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelhub.votes.aggregation import Bools, Floats, Ints, binary_entropy, entropy
+from labelhub.votes.aggregation import binary_entropy, entropy
+from labelhub.votes.arrays import Bools, Floats, Ints
 
 GOLDEN_RATIO = 0.6180339887498949
 TIE = 1e-9

@@ -24,6 +24,7 @@ from labelhub.rounds.shards import (
     take_shard,
 )
 from labelhub.rounds.sweeping import HINT_EVERY, SHARDS_AT_ONCE, sweep_shards
+from labelhub.votes.crowd import Crowd, Skills
 from labelhub.votes.parameters import latest_model
 from tests.factories import NOON, shapes_project
 
@@ -55,8 +56,11 @@ def publish(
         temperature=1.2,
         metrics={"accuracy": 0.9},
         provisional=True,
-        select_rates=np.full((4, 4), 0.1) + 0.8 * np.eye(4),
-        choice_rates=np.full((4, 4), 0.25),
+        crowd=Crowd(
+            select_rates=np.full((4, 4), 0.1) + 0.8 * np.eye(4),
+            choice_rates=np.full((4, 4), 0.25),
+            skills=Skills.nobody(),
+        ),
     )
     return publish_model_version(
         claim=claim or claimed(project),
@@ -110,7 +114,7 @@ def test_a_promotion_refits_the_crowds_rates_and_a_refusal_does_not() -> None:
     publish(project)
     after = latest_model(project=project)
     assert after is not None
-    assert after.select_rates[0, 0] == pytest.approx(0.9)
+    assert after.crowd.select_rates[0, 0] == pytest.approx(0.9)
 
 
 def test_one_version_serves_after_many_promotions() -> None:

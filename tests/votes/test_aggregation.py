@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from labelhub.votes import aggregation
 from labelhub.votes.aggregation import VoteTable
+from labelhub.votes.crowd import Crowd
 
 CLASSES = 4
 votes_of_one_image = st.lists(
@@ -18,7 +19,8 @@ def table(votes: list[tuple[int, bool, bool]]) -> VoteTable:
     if not votes:
         return VoteTable.empty()
     asked, answer, choice = (np.array(column) for column in zip(*votes, strict=True))
-    return VoteTable(np.zeros(len(votes), dtype=np.int64), asked, answer | choice, choice)
+    nowhere = np.zeros(len(votes), dtype=np.int64)
+    return VoteTable(nowhere, np.arange(len(votes)), asked, answer | choice, choice)
 
 
 def consensus(votes: list[tuple[int, bool, bool]], prior: np.ndarray | None = None) -> np.ndarray:
@@ -26,8 +28,7 @@ def consensus(votes: list[tuple[int, bool, bool]], prior: np.ndarray | None = No
     return aggregation.posterior(
         uniform if prior is None else prior[None],
         table(votes),
-        select_rates=aggregation.default_select_rates(CLASSES),
-        choice_rates=aggregation.default_choice_rates(CLASSES),
+        Crowd.unmeasured(CLASSES),
     )[0]
 
 
@@ -87,23 +88,6 @@ def test_five_hundred_votes_give_numbers_not_nan() -> None:
 def test_entropy_is_zero_for_certainty_and_log_k_for_ignorance() -> None:
     p = np.array([[1.0, 0, 0, 0], [0.25] * 4])
     assert aggregation.entropy(p) == pytest.approx([0, np.log(4)])
-
-
-def test_rates_fitted_on_much_gold_find_the_crowds_own() -> None:
-    rng = np.random.default_rng(0)
-    true = rng.integers(0, CLASSES, 4000)
-    asked = rng.integers(0, CLASSES, 4000)
-    answer = rng.random(4000) < np.where(true == asked, 0.6, 0.1)
-    votes = VoteTable(np.arange(4000), asked, answer, np.zeros(4000, dtype=bool))
-    rates = aggregation.fit_select_rates(np.eye(CLASSES)[true], votes)
-    off = ~np.eye(CLASSES, dtype=bool)
-    assert np.diag(rates) == pytest.approx(np.full(CLASSES, 0.6), abs=0.06)
-    assert rates[off] == pytest.approx(np.full(off.sum(), 0.1), abs=0.06)
-
-
-def test_rates_fitted_on_nothing_are_those_of_an_average_crowd() -> None:
-    rates = aggregation.fit_select_rates(np.zeros((0, CLASSES)), VoteTable.empty())
-    assert rates == pytest.approx(aggregation.default_select_rates(CLASSES))
 
 
 def test_one_image_weighs_by_what_its_votes_say() -> None:

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from labelhub.projects.models import Image, LabelClass, Project
 from labelhub.votes.consensus import Basis
+from labelhub.votes.crowd import Crowd, Skills
 from labelhub.votes.models import Consensus, Vote
 from labelhub.votes.parameters import first_parameters, new_parameters
 from labelhub.votes.services import NewVote, record_votes, refresh_consensus, retract_votes
@@ -134,8 +135,11 @@ def test_images_on_different_parameters_are_each_counted_by_their_own(project: P
     first, second = project.images.filter(gold__isnull=True)[:2]
     later = new_parameters(
         project=project,
-        select_rates=np.full((4, 4), 0.1) + 0.4 * np.eye(4),
-        choice_rates=np.full((4, 4), 0.25),
+        crowd=Crowd(
+            select_rates=np.full((4, 4), 0.1) + 0.4 * np.eye(4),
+            choice_rates=np.full((4, 4), 0.25),
+            skills=Skills.nobody(),
+        ),
         now=NOON + timedelta(hours=1),
     )
     refresh_consensus(images=[second.pk], now=NOON, basis=Basis(later, None, {}))

@@ -27,9 +27,7 @@ def promote(project: Project, images: list[int], rewritten: Event, asked: Event)
     """Rest the images on new Parameters, and commit once somebody waits for them."""
     try:
         old = first_parameters(project=project, now=NOON)
-        new = new_parameters(
-            project=project, select_rates=old.select_rates, choice_rates=old.choice_rates, now=NOON
-        )
+        new = new_parameters(project=project, crowd=old.crowd, now=NOON)
         with transaction.atomic():
             refresh_consensus(images=images, now=NOON, basis=Basis(new, 1, {}))
             rewritten.set()

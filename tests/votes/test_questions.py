@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelhub.votes import aggregation
-from labelhub.votes.aggregation import Floats
+from labelhub.votes import aggregation, crowd
+from labelhub.votes.arrays import Floats
 from labelhub.votes.questions import (
     Costs,
     Questions,
@@ -18,8 +18,8 @@ from labelhub.votes.questions import (
 )
 
 CLASSES = 4
-SELECT = aggregation.default_select_rates(CLASSES)
-CHOICE = aggregation.default_choice_rates(CLASSES)
+SELECT = crowd.default_select_rates(CLASSES)
+CHOICE = crowd.default_choice_rates(CLASSES)
 UNKNOWN = np.full((1, CLASSES), 1 / CLASSES)
 SURE = np.array([[0.999, 0.0005, 0.0003, 0.0002]])
 
@@ -130,8 +130,8 @@ def test_what_is_wholly_unknown_among_ten_is_a_choice_and_what_is_likely_a_yes_o
     unknown, likely = np.full(ten, 1 / ten), np.array([0.9, *[0.1 / (ten - 1)] * (ten - 1)])
     found = best_questions(
         np.stack([unknown, likely]),
-        select_rates=aggregation.default_select_rates(ten),
-        choice_rates=aggregation.default_choice_rates(ten),
+        select_rates=crowd.default_select_rates(ten),
+        choice_rates=crowd.default_choice_rates(ten),
         askable=np.arange(ten - 1),
         costs=Costs(),
         choices=True,
