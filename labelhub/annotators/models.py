@@ -23,6 +23,12 @@ class Annotator(models.Model):
     paused = models.BooleanField(
         default=False, help_text="A paused annotator is served no grids and adds no votes."
     )
+    counts = models.BooleanField(
+        default=True,
+        editable=False,
+        help_text="False where the last Round found that the answers tell next to nothing: the "
+        "votes weigh nothing, and only what is known is asked now and then.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     graded_yes = models.PositiveIntegerField(default=0, editable=False)

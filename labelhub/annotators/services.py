@@ -72,6 +72,13 @@ def _new_key() -> str:
     return secrets.token_urlsafe(18)
 
 
+def note_who_counts(*, project: Project, silent: Sequence[int]) -> None:
+    """Keep in the rows whose votes weigh nothing by the annotator model in force (ids)."""
+    everybody = Annotator.objects.filter(project=project)
+    everybody.filter(counts=False).exclude(pk__in=silent).update(counts=True)
+    everybody.filter(counts=True, pk__in=silent).update(counts=False)
+
+
 def record_grading(*, annotator: Annotator, skill: Skill) -> None:
     """Write what the latest graded grids say, counted anew by the caller."""
     names = ("graded_yes", "graded_hits", "graded_no", "graded_false_alarms", "id")

@@ -7,6 +7,7 @@ HIT_PRIOR = (4.5, 0.5)  # Beta: a newcomer counts like the crowd, five graded ti
 FALSE_ALARM_PRIOR = (0.25, 4.75)
 KNOWN_AFTER = 20  # graded tiles
 PROMISING_AFTER = 4
+HOPELESS_AFTER, HOPELESS_SHARPNESS = 16, 0.3
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Skill:
     def is_promising(self) -> bool:
         """Graded a little, and nothing that speaks against: enough for somebody with an account."""
         return self.graded >= PROMISING_AFTER and self.sharpness > 0.6
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Graded a good deal, and hardly better than somebody who does not look."""
+        return self.graded >= HOPELESS_AFTER and self.sharpness < HOPELESS_SHARPNESS
 
     @property
     def novelty(self) -> float:

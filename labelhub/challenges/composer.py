@@ -33,14 +33,21 @@ class PlannedTile(NamedTuple):
     probability: float  # that the image is of the class asked for; of a choice, the likeliest
     entropy: float  # of its consensus, in nats
     priority: float  # by the project's acquisition; information is in nats a second
+    label: int = 0  # LabelClass id of its consensus, which the answer measures; 0: it does not
+    confidence: float = 0.0  # of the label
+    humans: int = 0  # behind it
 
     @property
     def numbers(self) -> dict[str, float]:
-        return {
+        numbers = {
             "probability": round(self.probability, 4),
             "entropy": round(self.entropy, 4),
             "priority": round(self.priority, 4),
         }
+        if self.label and self.reason in Tile.MEASURING:
+            known = {"label": self.label, "confidence": round(self.confidence, 6)}
+            numbers.update(known, humans=self.humans)
+        return numbers
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,13 @@ class _Sheet:
 
     def tile(self, place: Place, reason: Tile.Reason) -> PlannedTile:
         """``place.probability`` is of its own class; for another one at most the rest is left."""
-        same = place.label_class_id == self.label_class_id
-        probability = place.probability if same else min(0.1, 1 - place.probability)
-        return PlannedTile(place.image_id, reason, probability, place.entropy, place.priority)
+        if place.label == self.label_class_id:
+            probability = place.confidence
+        elif place.label_class_id == self.label_class_id:
+            probability = place.probability
+        else:
+            probability = min(0.1, 1 - place.probability)
+        return _planned(place, reason, probability)
 
     @property
     def asks_something(self) -> bool:
@@ -148,6 +159,20 @@ def compose(*, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
     if not asked.wanted or of_choices > asked.worth / wishes.size:
         return _choice(pool, wishes, generator)
     return grid() or _choice(pool, wishes, generator)
+
+
+def known_only(*, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
+    """A grid of Gold alone, for somebody whose answers are not believed; None without any."""
+    asked = [one for one, places in pool.gold_of.items() if places]
+    if not asked:
+        return None
+    sheet = _Sheet(generator.choice(asked), wishes.size)
+    yes, no = _gold_of_both_kinds(pool, sheet.label_class_id)
+    for places in (yes, no):
+        sheet.take(places, wishes.size, Tile.Reason.GOLD)
+    tiles = list(sheet.tiles.values())
+    generator.shuffle(tiles)
+    return Plan(sheet.label_class_id, tuple(tiles))
 
 
 def _choice(pool: Pool, wishes: Wishes, generator: Random) -> Plan:
@@ -179,7 +204,12 @@ def _other_than_wanted(
 
 
 def _as_choice(place: Place, reason: Tile.Reason) -> PlannedTile:
-    return PlannedTile(place.image_id, reason, place.probability, place.entropy, place.priority)
+    return _planned(place, reason, place.confidence if place.label else place.probability)
+
+
+def _planned(place: Place, reason: Tile.Reason, probability: float) -> PlannedTile:
+    known = (place.label, place.confidence, place.humans)
+    return PlannedTile(place.image_id, reason, probability, place.entropy, place.priority, *known)
 
 
 def _grid(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
@@ -195,7 +225,8 @@ def _grid(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) ->
         sheet.take(yes, generator.randint(1, most), Tile.Reason.GOLD)
         sheet.take(no, generator.randint(1, most), Tile.Reason.GOLD)
     sheet.take(pool.holdout.get(label_class_id, []), drawn(HOLDOUT_SHARE), Tile.Reason.HOLDOUT)
-    sheet.take(pool.check, drawn(wishes.check_share), Tile.Reason.CHECK)
+    checks = sorted(pool.check, key=lambda place: place.label != label_class_id)  # those tell most
+    sheet.take(checks, drawn(wishes.check_share), Tile.Reason.CHECK)
     wanted = pool.open[label_class_id]
     sheet.take(wanted, sheet.room - drawn(wishes.random_share), wishes.wanted)
     sheet.take(pool.random, sheet.room, Tile.Reason.RANDOM)

@@ -21,6 +21,7 @@ from labelhub.rounds.models import Candidate
 from labelhub.votes.questions import Costs
 
 _IS_GOLD = Q(queue=Candidate.Queue.GOLD)
+PROBATION = timedelta(minutes=20)  # between the grids of somebody whose answers tell nothing
 CONTENDERS = 3  # classes compared for one grid: the best of a few random ones
 CONTENDERS_AT_THE_END = 50  # classes looked through before we say that nothing is left
 
@@ -32,8 +33,16 @@ class Clash(RuntimeError):
 def plan_grid(
     *, annotator: Annotator, now: datetime, generator: Random, everywhere: bool
 ) -> Plan | None:
-    """Read a pool and compose a grid from it; ``everywhere`` looks through the whole project."""
+    """Read a pool and compose a grid from it; ``everywhere`` looks through the whole project.
+
+    Somebody whose answers tell nothing gets Gold alone, and seldom: no question is wasted on them,
+    what they are told is what others hear when they have seen everything, and who was misjudged can
+    show it.
+    """
     project = annotator.project
+    believed = annotator.counts and not skill_of(annotator).is_hopeless
+    if not believed and _was_asked(annotator, since=now - PROBATION):
+        return None
     askable = [entry.id for entry in catalogue(project).askable]
     contenders = CONTENDERS_AT_THE_END if everywhere else CONTENDERS
     pool = read_pool(
@@ -47,7 +56,13 @@ def plan_grid(
         everywhere=everywhere,
     )
     wishes = Wishes.of(project, graded=_is_graded(annotator, generator), costs=Costs())
+    if not believed:
+        return composer.known_only(pool=pool, wishes=wishes, generator=generator)
     return composer.compose(pool=pool, wishes=wishes, generator=generator)
+
+
+def _was_asked(annotator: Annotator, *, since: datetime) -> bool:
+    return Challenge.objects.filter(annotator=annotator, issued_at__gt=since).exists()
 
 
 def _is_graded(annotator: Annotator, generator: Random) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
+from labelhub.annotators.services import note_who_counts
 from labelhub.projects.models import Image, Project
 from labelhub.projects.services import take_turn
 from labelhub.rounds import dispatch
@@ -195,6 +196,9 @@ def publish_model_version(
 ) -> ModelVersion:
     """Write what a Round made: promoted with its ranking to do, or refused with the reason.
 
+    What it learned of the annotators holds either way: after a refusal the version that goes on
+    serving ranks anew, so that every image rests on it.
+
     ``shards`` are (first, last) image ids. One transaction: there is never a promoted version
     without its shards, or two that serve. Raises LeaseLost.
     """
@@ -202,21 +206,27 @@ def publish_model_version(
         verdict = _promoted(shards, now) if promote else _refused(now)
         _write(claim, **verdict, reason=reason, seconds=seconds)
         training = Round.objects.select_related("project").get(pk=claim.round_id)
-        if not promote:
-            return _insert(training, version, now=now)
         take_turn(project=training.project)
         before = serving_version(project=training.project)
+        if not promote:
+            if before is not None:
+                _put_in_force(training.project, version.crowd, now)
+                start_ranking(model_version=before, shards=shards, now=now)
+            return _insert(training, version, now=now)
         ModelVersion.objects.filter(project=training.project, serving=True).update(serving=False)
-        new_parameters(
-            project=training.project,
-            crowd=version.crowd,
-            now=now,
-        )
+        _put_in_force(training.project, version.crowd, now)
         published = _insert(
             training, version, now=now, serving=True, promoted_at=now, before=before
         )
         start_ranking(model_version=published, shards=shards, now=now)
     return published
+
+
+def _put_in_force(project: Project, crowd: Crowd, now: datetime) -> None:
+    """Put an annotator model in force, and note whose votes weigh nothing by it."""
+    new_parameters(project=project, crowd=crowd, now=now)
+    skills = crowd.skills
+    note_who_counts(project=project, silent=skills.annotators[~skills.counts].tolist())
 
 
 def _promoted(shards: Sequence[tuple[int, int]], now: datetime) -> dict[str, object]:

@@ -26,7 +26,7 @@ from labelhub.rounds.shards import (
 from labelhub.rounds.sweeping import HINT_EVERY, SHARDS_AT_ONCE, sweep_shards
 from labelhub.votes.crowd import Crowd, Skills
 from labelhub.votes.parameters import latest_model
-from tests.factories import NOON, shapes_project
+from tests.factories import NOON, shapes_project, visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +46,7 @@ def publish(
     promote: bool = True,
     claim: Claim | None = None,
     shards: Sequence[tuple[int, int]] = ((1, 30), (31, 60)),
+    skills: Skills | None = None,
 ) -> ModelVersion:
     version = NewModelVersion(
         recipe="seed",
@@ -59,7 +60,7 @@ def publish(
         crowd=Crowd(
             select_rates=np.full((4, 4), 0.1) + 0.8 * np.eye(4),
             choice_rates=np.full((4, 4), 0.25),
-            skills=Skills.nobody(),
+            skills=skills or Skills.nobody(),
         ),
     )
     return publish_model_version(
@@ -105,16 +106,30 @@ def test_a_refused_version_never_serves_and_says_why() -> None:
     assert not refused.ranking_shards.exists()
 
 
-def test_a_promotion_refits_the_crowds_rates_and_a_refusal_does_not() -> None:
+def test_a_promotion_refits_the_annotator_model_and_so_does_a_refusal_where_a_version_serves() -> (
+    None
+):
     project = shapes_project()
     publish(project, promote=False)
-    before = latest_model(project=project)
-    assert before is not None
-    assert before.version == 1
-    publish(project)
+    assert [row.version for row in project.parameters.all()] == [1]
+    first = publish(project)
     after = latest_model(project=project)
     assert after is not None
     assert after.crowd.select_rates[0, 0] == pytest.approx(0.9)
+    finish_ranking(first)
+    publish(project, promote=False)
+    assert [row.version for row in project.parameters.order_by("version")] == [1, 2, 3]
+    assert first.ranking_shards.filter(finished_at=None).count() == 2  # every image rests on it
+
+
+def test_a_round_notes_whose_votes_count_and_takes_it_back_with_the_next() -> None:
+    project = shapes_project()
+    ada, oskar = visitor(project), visitor(project)
+    silent = Skills(np.array([ada.pk, oskar.pk]), *np.zeros((3, 2)), counts=np.array([True, False]))
+    finish_ranking(publish(project, skills=silent))
+    assert [row.counts for row in project.annotators.order_by("pk")] == [True, False]
+    publish(project, promote=False)
+    assert [row.counts for row in project.annotators.order_by("pk")] == [True, True]
 
 
 def test_one_version_serves_after_many_promotions() -> None:

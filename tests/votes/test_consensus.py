@@ -1,5 +1,6 @@
 """Votes in the database, and the Consensus that is computed from them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -153,3 +154,51 @@ def test_images_on_different_parameters_are_each_counted_by_their_own(project: P
     )
     assert probabilities(first)[0] == pytest.approx(0.9 / (0.9 + 3 * 0.02), abs=1e-6)
     assert probabilities(second)[0] == pytest.approx(0.5 / (0.5 + 3 * 0.1), abs=1e-6)
+
+
+def test_votes_of_who_stopped_counting_weigh_nothing_and_he_is_no_human_behind_an_image() -> None:
+    project = shapes_project(images=12, gold_per_class=0)
+    oskar, image = visitor(project), project.images.earliest("pk")
+    model = first_parameters(project=project, now=NOON)
+    silent = Skills(np.array([oskar.pk]), *np.zeros((3, 1)), counts=np.array([False]))
+    model = new_parameters(project=project, crowd=replace(model.crowd, skills=silent), now=NOON)
+    refresh_consensus(images=[image.pk], now=NOON, basis=Basis(model, None, {}))
+    batch = record_votes(
+        project=project,
+        annotator=oskar,
+        votes=[NewVote(image.pk, model.label_classes[0], answer=True)],
+        challenge="",
+        now=NOON,
+    )
+    assert list(batch.humans) == [0]
+    assert batch.probabilities[0] == pytest.approx(np.full(model.classes, 1 / model.classes))
+    again = refresh_consensus(images=[image.pk], now=NOON)  # a recompute finds the same
+    assert again.probabilities == pytest.approx(batch.probabilities)
+
+
+def test_careful_adas_vote_weighs_more_than_careless_carlas() -> None:
+    project = shapes_project(images=12, gold_per_class=0)
+    ada, carla = visitor(project), visitor(project)
+    first, second = project.images.order_by("pk")[:2]
+    model = first_parameters(project=project, now=NOON)
+    skills = Skills(
+        np.array([ada.pk, carla.pk]),
+        hits=np.array([1.0, -1.0]),
+        alarms=np.array([-1.0, 2.0]),
+        choices=np.zeros(2),
+        counts=np.array([True, True]),
+    )
+    model = new_parameters(project=project, crowd=replace(model.crowd, skills=skills), now=NOON)
+    refresh_consensus(images=[first.pk, second.pk], now=NOON, basis=Basis(model, None, {}))
+    sure = {}
+    for annotator, image in ((ada, first), (carla, second)):
+        batch = record_votes(
+            project=project,
+            annotator=annotator,
+            votes=[NewVote(image.pk, model.label_classes[0], answer=True)],
+            challenge="",
+            now=NOON,
+        )
+        sure[annotator] = batch.probabilities[0, 0]
+    assert sure[ada] > 0.95
+    assert sure[carla] < 0.8

@@ -247,6 +247,8 @@ def _moment(seconds: float) -> datetime:
 def _work_off(opened: Round, now: datetime) -> None:
     """Do a Round's work and its ranking, as the workers would."""
     train_round(round_id=opened.pk, worker="simulate", clock=lambda: now)
-    shards = RankingShard.objects.filter(model_version__round=opened, finished_at=None)
+    shards = RankingShard.objects.filter(
+        model_version__project=opened.project, model_version__serving=True, finished_at=None
+    )
     for shard in shards.order_by("number").values_list("pk", flat=True):
         rank_shard(shard_id=shard, clock=lambda: now)
