@@ -106,11 +106,22 @@ class Tile(models.Model):
     place = models.PositiveSmallIntegerField()
     reason = models.CharField(max_length=11, choices=Reason)
     numbers = models.JSONField(
-        default=dict, help_text="{probability, entropy, priority} when it was asked."
+        default=dict,
+        help_text="{probability, entropy, priority} when it was asked; of a Check and of what was "
+        "drawn at random also {label, confidence, humans}: the consensus that the answer measures.",
     )
+
+    MEASURING = (Reason.CHECK, Reason.RANDOM)
 
     class Meta:
         ordering = ["challenge", "place"]
+        indexes = [
+            models.Index(
+                fields=["-id"],
+                condition=Q(reason__in=["check", "random"]),
+                name="tile_that_measures_labels",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["challenge", "place"], name="a_place_is_unique_in_its_grid"

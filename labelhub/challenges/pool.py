@@ -12,17 +12,22 @@ from django.db import connection
 
 from labelhub.challenges.models import Tile
 from labelhub.rounds.models import Candidate
+from labelhub.votes.models import Consensus
 
 SPARE = 4  # rows read beyond what a grid needs, so that the composer has a choice
 GOLD_WINDOW = 8
 CHOICE_WINDOW = 8
-CHECK_WINDOW = 3
+CHECK_WINDOW = 8  # so many that one is likely of the class asked for
 KIND_WINDOW = 2  # Gold and holdout images of each class
 RANDOM_WINDOW = 10
 
 
 class Place(NamedTuple):
-    """One Candidate as the composer sees it. ``source`` is the part of the pool it came from."""
+    """One Candidate as the composer sees it. ``source`` is the part of the pool it came from.
+
+    What its consensus says is read where the image is drawn at random: the answer will tell how
+    right that was.
+    """
 
     image_id: int
     label_class_id: int
@@ -31,6 +36,9 @@ class Place(NamedTuple):
     entropy: float
     asked_at: str | datetime  # as the database gives it: only its order counts
     source: str
+    label: int = 0  # LabelClass id of the consensus; 0 where it was not read
+    confidence: float = 0.0  # of the label
+    humans: int = 0  # behind it
 
 
 @dataclass(frozen=True)
@@ -48,11 +56,15 @@ class Pool:
 
 _candidate = Candidate._meta.db_table  # noqa: SLF001  the one documented way to a table's name
 _tile = Tile._meta.db_table  # noqa: SLF001
+_consensus = Consensus._meta.db_table  # noqa: SLF001
 _COLUMNS = "c.image_id, c.label_class_id, c.priority, c.probability, c.entropy, c.asked_at"
 # Written out: a partial index serves only a query that says its condition.
 _OPEN, _GOLD, _HOLDOUT = (f"c.queue = '{queue}'" for queue in ("open", "gold", "holdout"))
 _GRID, _CHOICE = (f"{_OPEN} AND c.form = '{form}'" for form in ("grid", "choice"))
 _SETTLED = f"{_OPEN} AND c.settled"
+MEASURED = {"check", "random"}  # parts drawn at random: their answers measure the labels
+_KNOWN, _UNREAD = "s.label_class_id, s.confidence, s.humans", "0, 0.0, 0"
+_JOINED = f" JOIN {_consensus} s ON s.image_id = p.image_id"
 
 
 def read_pool(
@@ -81,11 +93,12 @@ def read_pool(
         shared = source.startswith("gold")  # many grids at once may hold the same Gold
         free = "" if shared else " AND c.leased_until <= %s"
         parts.append(
-            f"SELECT * FROM (SELECT {_COLUMNS}, %s AS source FROM {_candidate} c"  # noqa: S608
+            f"SELECT p.*, {_KNOWN if source in MEASURED else _UNREAD} FROM"  # noqa: S608
+            f" (SELECT {_COLUMNS}, %s AS source FROM {_candidate} c"
             f" WHERE c.project_id = %s AND {condition}{free}"
             f" AND NOT EXISTS (SELECT 1 FROM {_tile} t"
             f" WHERE t.annotator_id = %s AND t.image_id = c.image_id)"
-            f" ORDER BY {order} LIMIT {limit:d}) AS part{len(parts)}"
+            f" ORDER BY {order} LIMIT {limit:d}) AS p{_JOINED if source in MEASURED else ''}"
         )
         values.extend([source, project_id, *arguments])
         values.extend([] if shared else [_adapt(now)])
