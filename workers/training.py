@@ -27,6 +27,7 @@ from labelhub.projects.models import LabelClass, Project
 from labelhub.rounds import services
 from labelhub.rounds.models import Round
 from labelhub.votes.parameters import AnnotatorModel, first_parameters
+from workers.answer_times import measured_costs
 from workers.comparison import Comparison, compare
 from workers.datasets import Pictures, fill_shards
 from workers.lease import LeaseKeeper
@@ -257,4 +258,5 @@ def _version(
         metrics={**scores, "measured_on": comparison.measured_on},
         provisional=comparison.provisional,
         crowd=snapshot.crowd,
+        costs=measured_costs(project=work.row.project),
     )

@@ -41,7 +41,7 @@ def plan_grid(
     """
     project = annotator.project
     believed = annotator.counts and not skill_of(annotator).is_hopeless
-    if not believed and _was_asked(annotator, since=now - PROBATION):
+    if not believed and _was_graded(annotator, since=now - PROBATION):
         return None
     askable = [entry.id for entry in catalogue(project).askable]
     contenders = CONTENDERS_AT_THE_END if everywhere else CONTENDERS
@@ -61,8 +61,10 @@ def plan_grid(
     return composer.compose(pool=pool, wishes=wishes, generator=generator)
 
 
-def _was_asked(annotator: Annotator, *, since: datetime) -> bool:
-    return Challenge.objects.filter(annotator=annotator, issued_at__gt=since).exists()
+def _was_graded(annotator: Annotator, *, since: datetime) -> bool:
+    """By an index that holds graded answers alone; a grid that waits is given again before."""
+    graded = Challenge.objects.filter(annotator=annotator, graded=True, spent_at__gt=since)
+    return graded.exists()
 
 
 def _is_graded(annotator: Annotator, generator: Random) -> bool:

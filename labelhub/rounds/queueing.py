@@ -15,7 +15,7 @@ from labelhub.rounds.acquisition import Standing, priorities
 from labelhub.rounds.models import LONG_AGO, Candidate
 from labelhub.votes.consensus import ConsensusBatch
 from labelhub.votes.models import Consensus
-from labelhub.votes.questions import GOLDEN_RATIO, Costs, Questions, best_questions
+from labelhub.votes.questions import GOLDEN_RATIO, Questions, best_questions
 from labelhub.votes.services import refresh_consensus, start_consensus
 
 MANY_PEOPLE = 7  # who still disagree about an image: others are asked about first
@@ -198,7 +198,7 @@ def questions(project: Project, batch: ConsensusBatch) -> Questions:
         select_rates=model.crowd.select_rates,
         choice_rates=model.crowd.choice_rates,
         askable=np.array([model.index(entry.id) for entry in catalogue(project).askable]),
-        costs=Costs(),
+        costs=model.costs,
         choices=project.asks_choices,
         images=np.array([state.image_id for state in batch.states]),
     )

@@ -5,7 +5,7 @@ claim: whoever writes with an old fence is refused, so a worker that was thought
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -25,6 +25,7 @@ from labelhub.rounds.selectors import (
 from labelhub.rounds.shards import start_ranking
 from labelhub.votes.crowd import Crowd
 from labelhub.votes.parameters import new_parameters
+from labelhub.votes.questions import Costs
 
 LEASE = timedelta(seconds=30)
 MOST_CLAIMS = 5  # of one Round, after which no worker is risked for it any more
@@ -64,6 +65,7 @@ class NewModelVersion:
     metrics: dict[str, object]
     provisional: bool
     crowd: Crowd  # fitted on the same snapshot
+    costs: Costs = field(default_factory=Costs)  # of people's time
 
 
 def open_round(
@@ -210,11 +212,11 @@ def publish_model_version(
         before = serving_version(project=training.project)
         if not promote:
             if before is not None:
-                _put_in_force(training.project, version.crowd, now)
+                _put_in_force(training.project, version, now)
                 start_ranking(model_version=before, shards=shards, now=now)
             return _insert(training, version, now=now)
         ModelVersion.objects.filter(project=training.project, serving=True).update(serving=False)
-        _put_in_force(training.project, version.crowd, now)
+        _put_in_force(training.project, version, now)
         published = _insert(
             training, version, now=now, serving=True, promoted_at=now, before=before
         )
@@ -222,10 +224,10 @@ def publish_model_version(
     return published
 
 
-def _put_in_force(project: Project, crowd: Crowd, now: datetime) -> None:
+def _put_in_force(project: Project, version: NewModelVersion, now: datetime) -> None:
     """Put an annotator model in force, and note whose votes weigh nothing by it."""
-    new_parameters(project=project, crowd=crowd, now=now)
-    skills = crowd.skills
+    new_parameters(project=project, crowd=version.crowd, costs=version.costs, now=now)
+    skills = version.crowd.skills
     note_who_counts(project=project, silent=skills.annotators[~skills.counts].tolist())
 
 

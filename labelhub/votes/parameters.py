@@ -12,6 +12,7 @@ from labelhub.votes.aggregation import mixed_prior
 from labelhub.votes.arrays import Floats
 from labelhub.votes.crowd import Crowd, Skills
 from labelhub.votes.models import Parameters
+from labelhub.votes.questions import Costs
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class AnnotatorModel:
     label_classes: tuple[int, ...]  # LabelClass ids in the order of every vector
     crowd: Crowd  # over the K classes
     prior_mix: float
+    costs: Costs
 
     @property
     def classes(self) -> int:
@@ -58,6 +60,7 @@ def _as_model(row: Parameters) -> AnnotatorModel:
             skills=Skills.from_bytes(bytes(row.skills)),
         ),
         prior_mix=row.prior_mix,
+        costs=Costs(tile=row.tile_seconds, choice=row.choice_seconds),
     )
 
 
@@ -88,8 +91,11 @@ def first_parameters(*, project: Project, now: datetime) -> AnnotatorModel:
     return _as_model(row)
 
 
-def new_parameters(*, project: Project, crowd: Crowd, now: datetime) -> AnnotatorModel:
-    """Write a fitted version after the one in force, over the same classes."""
+def new_parameters(
+    *, project: Project, crowd: Crowd, now: datetime, costs: Costs | None = None
+) -> AnnotatorModel:
+    """Write a fitted version after the one in force, over the same classes; without ``costs``,
+    people take as long as before."""
     latest = first_parameters(project=project, now=now)
     row = Parameters.objects.create(
         project=project,
@@ -98,6 +104,8 @@ def new_parameters(*, project: Project, crowd: Crowd, now: datetime) -> Annotato
         select_rates=crowd.select_rates.tolist(),
         choice_rates=crowd.choice_rates.tolist(),
         skills=crowd.skills.to_bytes(),
+        tile_seconds=(costs or latest.costs).tile,
+        choice_seconds=(costs or latest.costs).choice,
         fitted_at=now,
     )
     return _as_model(row)
