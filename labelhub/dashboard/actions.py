@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from typing import cast
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -28,6 +30,8 @@ from labelhub.projects.services import pause_project, resume_project
 from labelhub.rounds.models import Round
 from labelhub.rounds.rollback import roll_back
 from labelhub.rounds.services import RoundIsOpen, TooFewLabels, open_round
+
+CONTESTED = "contested"  # the page of that name, as its forms say
 
 
 @require_POST
@@ -105,7 +109,7 @@ def _say_class(
     form = GoldForm(request.POST, project=project)
     if not form.is_valid():
         messages.warning(request, " ".join(map(str, form.errors["label_class"])))
-        return redirect("dashboard:image", slug, image_id)
+        return _back(request, slug, image_id)
     try:
         label_class = say(
             project=project,
@@ -114,10 +118,10 @@ def _say_class(
             user_id=_actor(request),
             now=timezone.now(),
         )
-        messages.success(request, done % {"name": label_class.name})
+        _tell(request, done % {"name": label_class.name})
     except NotGold as error:
         messages.warning(request, str(error))
-    return redirect("dashboard:image", slug, image_id)
+    return _back(request, slug, image_id)
 
 
 @require_POST
@@ -127,10 +131,10 @@ def take_back_gold(request: HttpRequest, slug: str, image_id: int) -> HttpRespon
     image = _image_or_404(project_or_404(slug), image_id)
     try:
         take_gold_back(image=image, user_id=_actor(request), now=timezone.now())
-        messages.success(request, _("Gold no more: it rests on its votes, and is asked about."))
+        _tell(request, _("Gold no more: it rests on its votes, and is asked about."))
     except NotGold as error:
         messages.warning(request, str(error))
-    return redirect("dashboard:image", slug, image_id)
+    return _back(request, slug, image_id)
 
 
 @require_POST
@@ -154,8 +158,23 @@ def _decide(
 ) -> HttpResponse:
     image = _image_or_404(project_or_404(slug), image_id)
     decide_on(image=image, decision=decision, user_id=_actor(request), now=timezone.now())
-    messages.success(request, done % {"name": image.name})
-    if request.POST.get("from") == "reports":
+    _tell(request, done % {"name": image.name})
+    return _back(request, slug, image_id)
+
+
+def _tell(request: HttpRequest, done: str) -> None:
+    """Say what was done, unless the page that comes next says it with the picture."""
+    if request.POST.get("from") != CONTESTED:
+        messages.success(request, done)
+
+
+def _back(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
+    """The page that the decision was made on."""
+    origin = request.POST.get("from")
+    if origin == CONTESTED:
+        where = {"page": request.POST.get("page", ""), "decided": image_id}
+        return redirect(f"{reverse('dashboard:contested', args=[slug])}?{urlencode(where)}")
+    if origin == "reports":
         return redirect("dashboard:reports", slug)
     return redirect("dashboard:image", slug, image_id)
 

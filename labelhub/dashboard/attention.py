@@ -13,6 +13,7 @@ from labelhub.dashboard.wording import duration, names, number
 from labelhub.projects.models import Project
 from labelhub.projects.services import HOLDOUT_ENOUGH, holdout_target
 from labelhub.rounds.models import Round
+from labelhub.rounds.queueing import MANY_PEOPLE
 from labelhub.rounds.services import FEWEST_LABELS
 
 QUEUED_LONG = timedelta(minutes=2)
@@ -41,6 +42,7 @@ def needs(standing: Standing, now: datetime) -> tuple[Need, ...]:
         _reported,
         _no_gold,
         _too_few_labels,
+        _contested,
         _young_holdout,
     )
     found = (rule(standing, now) for rule in rules)
@@ -143,6 +145,22 @@ def _too_few_labels(standing: Standing, now: datetime) -> Need | None:
         step=_("Mark Gold, or share the project's address so that people answer."),
         url=standing.project.get_absolute_url(),
         link=_("The page to share"),
+    )
+
+
+def _contested(standing: Standing, now: datetime) -> Need | None:
+    count = standing.project.progress.contested
+    if not count:
+        return None
+    return Need(
+        key="contested",
+        words=ngettext("%(n)s contested picture.", "%(n)s contested pictures.", count)
+        % {"n": number(count)},
+        step=_("%(people)s people or more judged each and no class is sure: say what it is.")
+        % {"people": number(MANY_PEOPLE)},
+        url=reverse("dashboard:contested", args=[standing.project.slug]),
+        link=_("Contested pictures"),
+        urgent=False,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from labelhub.challenges.checks import settled_error
 from labelhub.dashboard.attention import needs
 from labelhub.dashboard.image_selectors import images_in_doubt
 from labelhub.dashboard.pages import GALLERY
@@ -34,6 +35,7 @@ def stats(*, project: Project, now: datetime) -> dict[str, Any]:
         "voted": progress.voted,
         "settled": progress.settled,
         "votes": progress.votes,
+        "contested": progress.contested,
         "counted_at": progress.counted_at,
         "serving": _version(stand.serving),
         "needs": [
@@ -51,6 +53,7 @@ def stats(*, project: Project, now: datetime) -> dict[str, Any]:
             }
             for count in class_counts(project=project, gold=stand.gold)
         ],
+        "settled_error": [asdict(level) for level in settled_error(project=project)],
         "rounds": [asdict(record) for record in round_records(project=project, most=ROUNDS)],
         "in_doubt": [
             {

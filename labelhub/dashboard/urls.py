@@ -18,6 +18,7 @@ urlpatterns = [
     path("<slug:slug>/resume/", actions.resume, name="resume"),
     path("<slug:slug>/rollback/", actions.rollback, name="rollback"),
     path("<slug:slug>/reports/", views.reports, name="reports"),
+    path("<slug:slug>/contested/", views.contested, name="contested"),
     path("<slug:slug>/images/<int:image_id>/", views.image, name="image"),
     path("<slug:slug>/images/<int:image_id>/gold/", actions.mark_gold, name="mark_gold"),
     path(

@@ -3,6 +3,7 @@
 import csv
 import json
 from io import StringIO
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseNotModified
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from labelhub.dashboard import pages
 from labelhub.dashboard.access import CHANGE, SEE, project_or_404, staff_who_may
+from labelhub.dashboard.contested_pages import contested_card, contested_page, contested_title
 from labelhub.dashboard.history import csv_rows
 from labelhub.dashboard.image_pages import image_page
 from labelhub.dashboard.image_selectors import known_image, picture_of
@@ -23,6 +25,7 @@ from labelhub.projects.pictures import PictureMissing, content_type, read_full, 
 
 PICTURE_SECONDS = 86_400
 MOST_TOLD = 300  # characters of a header
+MOST_DIGITS = 19  # of an id
 
 
 @require_safe
@@ -102,6 +105,24 @@ def reports(request: HttpRequest, slug: str) -> HttpResponse:
         "may_change": _may(request),
     }
     return render(request, "dashboard/reports.html", context)
+
+
+@require_safe
+@staff_who_may(SEE)
+def contested(request: HttpRequest, slug: str) -> HttpResponse:
+    """The pictures that people cannot settle; to a script, the one just decided on alone."""
+    project = project_or_404(slug)
+    turn, decided = request.GET.get("page", ""), request.GET.get("decided", "")
+    image_id = int(decided) if decided.isdecimal() and len(decided) < MOST_DIGITS else None
+    context: dict[str, Any] = {"head": pages.head(project=project), "may_change": _may(request)}
+    if "HX-Request" in request.headers and image_id:
+        card = contested_card(project=project, image_id=image_id)
+        if card is None:
+            raise Http404
+        context |= {"card": card, "turn": turn, "title": contested_title(project=project)}
+        return render(request, "dashboard/_contested_alone.html", context)
+    context["page"] = contested_page(project=project, turn=turn, decided_id=image_id)
+    return render(request, "dashboard/contested.html", context)
 
 
 @require_safe

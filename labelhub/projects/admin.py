@@ -106,5 +106,5 @@ class ExampleAdmin(ReadOnlyAdmin):
 
 @admin.register(Progress)
 class ProgressAdmin(ReadOnlyAdmin):
-    list_display = ("project", "images", "voted", "settled", "votes", "counted_at")
+    list_display = ("project", "images", "voted", "settled", "votes", "contested", "counted_at")
     list_select_related = ("project",)

@@ -158,6 +158,9 @@ class Progress(models.Model):
     voted = models.PositiveIntegerField(default=0)
     settled = models.PositiveIntegerField(default=0)
     votes = models.PositiveIntegerField(default=0)
+    contested = models.PositiveIntegerField(
+        default=0, help_text="Images that many people have judged and not settled."
+    )
     counted_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

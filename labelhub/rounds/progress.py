@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from labelhub.projects.models import Image, Progress, Project
+from labelhub.rounds.contested import is_contested
 from labelhub.votes.models import Consensus, Vote
 
 
@@ -14,6 +15,7 @@ def count_progress(*, now: datetime) -> None:
         active = Consensus.objects.filter(project=project, image__status=Image.Status.ACTIVE)
         counts = active.aggregate(
             images=Count("id"),
+            contested=Count("id", filter=is_contested(project)),  # before "settled" is a count
             voted=Count("id", filter=Q(humans__gt=0)),
             settled=Count("id", filter=Q(settled=True)),
         )

@@ -13,6 +13,8 @@ from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import Gold, Image, Project
 from labelhub.rounds.models import Round
 from labelhub.rounds.progress import count_progress
+from labelhub.votes.models import Vote
+from labelhub.votes.services import NewVote, record_votes
 from tests.dashboard.given import past_round, past_rounds, predict, running_round
 from tests.factories import dice, visitor
 
@@ -152,13 +154,73 @@ def test_ada_decides_on_a_reported_picture_by_keyboard_alone(
     assert image.status == Image.Status.ACTIVE
 
 
+@pytest.fixture
+def disputed(busy: Project) -> Project:
+    """Three pictures that eight people cannot agree on."""
+    images = busy.images.filter(gold=None, example=None).order_by("pk")[:3]
+    classes = list(busy.label_classes.order_by("position")[:2])
+    for place in range(8):
+        votes = [
+            NewVote(image.pk, classes[place % 2].pk, True, Vote.Kind.CHOICE) for image in images
+        ]
+        record_votes(
+            project=busy, annotator=visitor(busy), votes=votes, challenge="c", now=timezone.now()
+        )
+    count_progress(now=timezone.now())
+    return busy
+
+
+def test_ada_decides_on_contested_pictures_by_keyboard_alone_and_undoes_it(
+    page: Page, live_server: LiveServer, disputed: Project, complaints: list[str]
+) -> None:
+    sign_in(page.context, live_server)
+    page.goto(cockpit(live_server, disputed))
+    page.get_by_role("link", name="Contested pictures").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="3 contested pictures wait for you")).to_be_visible()
+    page.evaluate("window.same = true")
+    first, second, third = page.locator(".contested").all()
+    page.keyboard.press("ArrowRight")  # to the first picture
+    page.keyboard.press("1")
+    expect(first).to_contain_text("Gold: ")
+    expect(second.locator("button").first).to_be_focused()
+    page.keyboard.press("x")
+    expect(second).to_contain_text("Excluded")
+    expect(third.locator("button").first).to_be_focused()
+    expect(page.locator("#told")).to_contain_text("Excluded")
+    expect(page.get_by_role("heading", name="1 contested picture waits for you")).to_be_visible()
+    page.keyboard.press("u")  # the last one
+    expect(second.locator("button").first).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("u")
+    expect(first.locator(".verdict").first).to_be_focused()
+    expect(page.get_by_role("heading", name="3 contested pictures wait for you")).to_be_visible()
+    assert page.evaluate("window.same")
+    assert not Gold.objects.filter(source=Gold.Source.ADMIN).exists()
+    assert not disputed.images.filter(status=Image.Status.EXCLUDED).exists()
+
+
+def test_a_decision_that_the_server_did_not_take_is_said(
+    page: Page, live_server: LiveServer, disputed: Project
+) -> None:
+    sign_in(page.context, live_server)
+    page.goto(f"{cockpit(live_server, disputed)}contested/")
+    page.context.set_offline(True)
+    page.locator(".verdict").first.click()
+    expect(page.get_by_text("The server did not take that. Nothing was decided")).to_be_visible()
+    page.context.set_offline(False)
+    page.locator(".verdict").first.click()
+    expect(page.locator(".contested-done")).to_have_count(1)
+    expect(page.get_by_text("The server did not take that.")).to_be_hidden()
+
+
 def test_nothing_is_wider_than_a_phone(
-    page: Page, live_server: LiveServer, busy: Project, complaints: list[str]
+    page: Page, live_server: LiveServer, disputed: Project, complaints: list[str]
 ) -> None:
     sign_in(page.context, live_server)
     page.set_viewport_size(PHONE)
-    image = busy.images.filter(gold=None, example=None)[0]
-    own = ("", "reports/", f"images/{image.pk}/", "rollback/")
+    image = disputed.images.filter(gold=None, example=None)[0]
+    own = ("", "reports/", "contested/", f"images/{image.pk}/", "rollback/")
     for rest in ("", *(f"shapes/{name}" for name in own)):
         page.goto(f"{live_server.url}/dashboard/{rest}")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -178,6 +240,21 @@ def test_the_cockpit_works_without_a_script(
     page.get_by_role("link", name="Roll back").click()
     page.get_by_role("button", name="Roll back").click()
     expect(page.get_by_text("Version 2 serves again, not 4.")).to_be_visible()
+    context.close()
+
+
+def test_contested_pictures_are_decided_on_without_a_script(
+    browser: Browser, live_server: LiveServer, disputed: Project
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    sign_in(context, live_server)
+    page = context.new_page()
+    page.goto(f"{cockpit(live_server, disputed)}contested/")
+    page.get_by_role("button", name="Exclude").first.click()
+    expect(page.get_by_role("heading", name="2 contested pictures wait for you")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", name="3 contested pictures wait for you")).to_be_visible()
+    expect(page.get_by_text("By keyboard")).to_be_hidden()
     context.close()
 
 
