@@ -21,7 +21,7 @@ AREAS = {
     "exchange": ["exchange/test_two_imports.py"],
     "dashboard": [
         f"dashboard/test_{page}.py"
-        for page in ("actions", "cockpit", "exports", "images", "reports")
+        for page in ("actions", "checked", "cockpit", "contested", "exports", "images", "reports")
     ],
     "workers": [
         "workers/test_snapshot.py",

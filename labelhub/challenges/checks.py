@@ -31,6 +31,7 @@ from labelhub.votes.settled_error import (
 LEVELS = (0.95, 0.98, 0.995)
 LATEST = 2000  # tiles that are read: older ones measured the labels of older networks
 FEWEST = 20  # answers, below which no share is told
+UNTOLD = 0.02  # of the labels, the most that may lie in bands without any answer
 
 # Written out: a partial index serves only a query that says its condition.
 _measuring = RawSQL(
@@ -194,12 +195,12 @@ def _votes_on(images: Collection[int]) -> QuerySet[Vote, tuple[Any, ...]]:
 
 
 def _wrong(images: Floats, answers: _Answers, place: int) -> WrongShare | None:
-    """The wrong share from a band on; None while any band that has images has no answer."""
+    """The wrong share from a band on; None while too little was answered, or not of all bands."""
     held = answers.band >= place
     band, label = answers.band[held] - place, answers.label[held]
     of_class, of_band = images[:, place:].sum(axis=1), images[:, place:].sum(axis=0)
-    asked = np.bincount(band, minlength=len(of_band))
-    if len(band) < FEWEST or not of_band.any() or np.any((of_band > 0) & (asked == 0)):
+    untold = of_band[np.bincount(band, minlength=len(of_band)) == 0].sum()
+    if len(band) < FEWEST or not of_band.any() or untold > UNTOLD * of_band.sum():
         return None
     weights = weights_of([Trait(label, of_class), Trait(band, of_band)], len(band))
     return wrong_share(answers.odds[held], weights)

@@ -7,9 +7,11 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from labelhub.challenges.checks import settled_error
 from labelhub.dashboard.answers import Answers, answers, how_good, settled_share
 from labelhub.dashboard.attention import Need, needs
 from labelhub.dashboard.balance import Balance, balance
+from labelhub.dashboard.checked import Checked, checked
 from labelhub.dashboard.history import PLOTTED, History, history
 from labelhub.dashboard.image_pages import Gallery, gallery
 from labelhub.dashboard.image_selectors import images_in_doubt
@@ -64,6 +66,7 @@ class Details:
 
     history: History
     balance: Balance
+    checked: Checked
     gallery: Gallery
     empty: bool  # no pictures: nothing to show yet
     gold_command: str
@@ -166,6 +169,7 @@ def details(
         balance=balance(
             counts=class_counts(project=project, gold=gold), images=project.progress.images
         ),
+        checked=checked(project=project, levels=settled_error(project=project)),
         gallery=gallery(project=project, doubts=doubts, serving=serving),
         empty=not project.progress.images,
         gold_command=f"manage.py import_images {project.slug} KNOWN_FOLDER --gold",
