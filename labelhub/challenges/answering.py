@@ -11,7 +11,7 @@ from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import record_grading
 from labelhub.annotators.skill import Skill
 from labelhub.challenges.grading import AnsweredTile, checked, grade, grade_choice
-from labelhub.challenges.models import Challenge
+from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.refusals import (
     AnnotatorPaused,
     BadAnswer,
@@ -28,6 +28,7 @@ from labelhub.challenges.reporting import (
 from labelhub.challenges.selectors import graded_totals, own_challenge, tiles_to_grade
 from labelhub.projects.rows import update_rows
 from labelhub.projects.selectors import catalogue
+from labelhub.rounds.contradicted import ask_again
 from labelhub.rounds.queueing import requeue
 from labelhub.votes.models import Vote
 from labelhub.votes.services import NewVote, record_votes
@@ -174,14 +175,18 @@ def _store(answer: Answer, now: datetime) -> None:
     challenge, project = answer.challenge, answer.annotator.project
     if not answer.judged:
         return
+    votes = _votes(answer)
     batch = record_votes(
         project=project,
         annotator=answer.annotator,
-        votes=_votes(answer),
+        votes=votes,
         challenge=challenge.public_id,
         now=now,
     )
     requeue(project=project, batch=batch, release=True)
+    checks = {tile.image_id for tile in answer.judged if tile.reason == Tile.Reason.CHECK}
+    if checks:
+        ask_again(checks=[vote for vote in votes if vote.image_id in checks], batch=batch)
 
 
 def _votes(answer: Answer) -> list[NewVote]:

@@ -1,42 +1,44 @@
 """How right labels are that count as known, by people who were asked about them again.
 
-Checks are settled images, asked again at random. What is drawn at random from all images serves as
-well where its label was sure: so levels of confidence are measured at which nothing settles yet.
+A Check is an image drawn at random from those that are settled, or from all where its label is
+nearly as sure: so levels are measured at which nothing settles yet. What its answers judge is the
+label that today's network and today's idea of people make of what was said before it was asked:
+labels of the first hour were worse, and are no more.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from django.db.models import BooleanField, Case, Count, QuerySet, Sum, When
+from django.db.models import BooleanField, Case, Count, Sum, When
 from django.db.models.expressions import RawSQL
 
 from labelhub.challenges.models import Challenge, Tile
 from labelhub.projects.models import Image, Project
-from labelhub.votes.aggregation import VoteTable, evidence
-from labelhub.votes.arrays import Floats, Ints
+from labelhub.votes.aggregation import VoteTable, evidence, weighed
+from labelhub.votes.arrays import Bools, Floats, Ints
+from labelhub.votes.consensus import humans_of
 from labelhub.votes.models import Consensus, Vote
 from labelhub.votes.parameters import AnnotatorModel, latest_model
 from labelhub.votes.settled_error import (
     CERTAIN,
+    Heard,
     Trait,
     WrongShare,
-    odds_of_wrong,
+    heard,
     weights_of,
     wrong_share,
 )
 
 LEVELS = (0.95, 0.98, 0.995)
-LATEST = 2000  # tiles that are read: older ones measured the labels of older networks
+LATEST = 1000  # Checks that are read
 FEWEST = 20  # answers, below which no share is told
 UNTOLD = 0.02  # of the labels, the most that may lie in bands without any answer
 
 # Written out: a partial index serves only a query that says its condition.
-_measuring = RawSQL(
-    "challenges_tile.reason IN ('check', 'random')", (), output_field=BooleanField()
-)
+_is_check = RawSQL("challenges_tile.reason = 'check'", (), output_field=BooleanField())
 
 
 @dataclass(frozen=True)
@@ -56,23 +58,27 @@ class LevelError:
 
 
 class _AskedAgain(NamedTuple):
-    """An image that was asked about again, and the label that it had."""
+    """An image that was asked about again."""
 
     image_id: int
-    label: int  # LabelClass id
-    confidence: float
     asked_at: datetime
     challenge: str
     gold: int | None  # LabelClass id, where it was declared meanwhile
+    prior: bytes  # as its Consensus holds it
 
 
 @dataclass(frozen=True)
 class _Answers:
-    """What people said of n images that they were asked about again."""
+    """What people said of n labels that they were asked about again."""
 
     label: Ints  # (n,) place of the label in every vector
-    band: Ints  # (n,) number of the highest level that it reached
-    odds: Floats  # (n,) of its being wrong
+    band: Ints  # (n,) number of the highest level that it reaches
+    heard: Heard
+
+
+_NONE = _Answers(
+    np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), Heard(*np.zeros((2, 1, 0)))
+)
 
 
 def settled_error(*, project: Project) -> tuple[LevelError, ...]:
@@ -86,7 +92,8 @@ def settled_error(*, project: Project) -> tuple[LevelError, ...]:
         return ()
     levels = sorted({*LEVELS, project.settle_threshold})
     images, confidence = _labels(project, model, levels)
-    answers = _answers(_asked_again(project, levels[0]), model, levels)
+    asked = _asked_again(project)
+    answers = _answers(project, asked, model, levels) if asked else _NONE
     return tuple(
         LevelError(
             level=level,
@@ -130,68 +137,82 @@ def _claimed(images: Floats, confidence: Floats) -> float | None:
     return float(max(0.0, 1 - confidence.sum() / count)) if count else None
 
 
-def _asked_again(project: Project, least: float) -> list[_AskedAgain]:
-    """The latest time that each image was asked about again, with the label that it had then."""
+def _asked_again(project: Project) -> list[_AskedAgain]:
+    """The latest time that each image was drawn for a Check and answered."""
     rows = (
         Tile.objects.filter(
-            _measuring,
+            _is_check,
+            numbers__has_key="label",  # the Checks that follow a contradiction are not drawn
             challenge__project=project,
             challenge__state=Challenge.State.ANSWERED,
             image__status=Image.Status.ACTIVE,
+            image__consensus__isnull=False,
         )
         .order_by("-id")
         .values_list(
             "image_id",
-            "numbers",
             "challenge__issued_at",
             "challenge__public_id",
             "image__gold__label_class_id",
+            "image__consensus__prior",
         )[:LATEST]
     )
     found: dict[int, _AskedAgain] = {}
-    for image_id, numbers, asked_at, challenge, gold in rows:
-        people = numbers.get("humans", -1)
-        if people >= project.min_humans and numbers["confidence"] >= least:
-            label, confidence = numbers["label"], numbers["confidence"]
-            again = _AskedAgain(image_id, label, confidence, asked_at, challenge, gold)
-            found.setdefault(image_id, again)
+    for image_id, asked_at, challenge, gold, prior in rows:
+        again = _AskedAgain(image_id, asked_at, challenge, gold, bytes(prior))
+        found.setdefault(image_id, again)
     return list(found.values())
 
 
 def _answers(
-    asked: Sequence[_AskedAgain], model: AnnotatorModel, levels: Sequence[float]
+    project: Project,
+    asked: Sequence[_AskedAgain],
+    model: AnnotatorModel,
+    levels: Sequence[float],
 ) -> _Answers:
-    """What was said of them from then on; those are left out that nobody's word tells anything of.
+    """What was said of the labels from then on.
 
-    Gold declared meanwhile is the last word.
+    Left out are those of which nobody's word tells anything, and labels of no level. Gold declared
+    meanwhile is the last word.
     """
-    place_of = {one.image_id: place for place, one in enumerate(asked)}
-    answered = np.zeros(len(asked), dtype=bool)
-    columns = []
-    for image_id, challenge, cast_at, annotator, label_class, answer, kind in _votes_on(place_of):
-        place = place_of[image_id]
-        if cast_at < asked[place].asked_at:
-            continue
-        answered[place] |= challenge == asked[place].challenge
-        is_choice = kind == Vote.Kind.CHOICE
-        columns.append((place, annotator, model.index(label_class), answer, is_choice))
-    votes = VoteTable(*map(np.array, zip(*columns, strict=True))) if columns else VoteTable.empty()
-    said = evidence(votes, len(asked), model.crowd)
+    votes, again, answered = _votes(asked, model)
+    before = votes.only(~again)
+    beliefs = weighed(
+        model.priors([one.prior for one in asked]),
+        evidence(before, len(asked), model.crowd),
+    )
+    enough = humans_of(before, len(asked), model) >= project.min_humans
+    label = beliefs.argmax(axis=1)
+    band = np.searchsorted(levels, beliefs.max(axis=1), side="right") - 1
+    known = np.zeros_like(beliefs)
     for place, one in enumerate(asked):
         if one.gold is not None:
-            said[place, model.index(one.gold)] += 2 * CERTAIN
-    told = answered & (np.ptp(said, axis=1) > 0)
-    label = np.array([model.index(one.label) for one in asked], dtype=np.int64)
-    confidence = np.array([one.confidence for one in asked])
-    band = np.searchsorted(levels, confidence, side="right") - 1
-    return _Answers(label[told], band[told], odds_of_wrong(said[told], label[told]))
+            known[place, model.index(one.gold)] = 2 * CERTAIN
+    later = votes.only(again)
+    said = evidence(later, len(asked), model.crowd) + known
+    told = np.flatnonzero(answered & enough & (band >= 0) & (np.ptp(said, axis=1) > 0))
+    answers = heard(later, label, beliefs, model.crowd, known).only(told)
+    return _Answers(label[told], band[told], answers)
 
 
-def _votes_on(images: Collection[int]) -> QuerySet[Vote, tuple[Any, ...]]:
-    standing = Vote.objects.filter(image_id__in=images, retraction__isnull=True)
-    return standing.values_list(
+def _votes(asked: Sequence[_AskedAgain], model: AnnotatorModel) -> tuple[VoteTable, Bools, Bools]:
+    """The standing votes on the images; which came when they were asked about again, or later; and
+    (n,) whether the Check itself was answered."""
+    place_of = {one.image_id: place for place, one in enumerate(asked)}
+    answered = np.zeros(len(asked), dtype=bool)
+    columns, again = [], []
+    rows = Vote.objects.filter(image_id__in=place_of, retraction__isnull=True).values_list(
         "image_id", "challenge", "cast_at", "annotator_id", "label_class_id", "answer", "kind"
     )
+    for image_id, challenge, cast_at, annotator, label_class, answer, kind in rows:
+        place = place_of[image_id]
+        answered[place] |= challenge == asked[place].challenge
+        again.append(cast_at >= asked[place].asked_at)
+        is_choice = kind == Vote.Kind.CHOICE
+        columns.append((place, annotator, model.index(label_class), answer, is_choice))
+    if not columns:
+        return VoteTable.empty(), np.zeros(0, dtype=bool), answered
+    return VoteTable(*map(np.array, zip(*columns, strict=True))), np.array(again), answered
 
 
 def _wrong(images: Floats, answers: _Answers, place: int) -> WrongShare | None:
@@ -203,4 +224,4 @@ def _wrong(images: Floats, answers: _Answers, place: int) -> WrongShare | None:
     if len(band) < FEWEST or not of_band.any() or untold > UNTOLD * of_band.sum():
         return None
     weights = weights_of([Trait(label, of_class), Trait(band, of_band)], len(band))
-    return wrong_share(answers.odds[held], weights)
+    return wrong_share(answers.heard.only(np.flatnonzero(held)), weights)

@@ -14,7 +14,8 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.models import Tile
+from labelhub.challenges.plans import Plan, PlannedTile, planned
 from labelhub.challenges.pool import Place, Pool
 from labelhub.projects.models import Project
 from labelhub.votes.questions import Costs
@@ -23,52 +24,6 @@ YES_SHARE_MOST = 0.7
 SMALL_GRID = 4  # tiles: two of each kind of Gold would leave no room for a question
 HOLDOUT_SHARE = 0.04  # of the tiles: somewhat less than the holdout's share of the images
 GOLD_SHARE_OF_CHOICES = 0.2  # where a grid would be graded: as many of its tiles are Gold
-
-
-class PlannedTile(NamedTuple):
-    """An image to be asked about, and why."""
-
-    image_id: int
-    reason: Tile.Reason
-    probability: float  # that the image is of the class asked for; of a choice, the likeliest
-    entropy: float  # of its consensus, in nats
-    priority: float  # by the project's acquisition; information is in nats a second
-    label: int = 0  # LabelClass id of its consensus, which the answer measures; 0: it does not
-    confidence: float = 0.0  # of the label
-    humans: int = 0  # behind it
-
-    @property
-    def numbers(self) -> dict[str, float]:
-        numbers = {
-            "probability": round(self.probability, 4),
-            "entropy": round(self.entropy, 4),
-            "priority": round(self.priority, 4),
-        }
-        if self.label and self.reason in Tile.MEASURING:
-            known = {"label": self.label, "confidence": round(self.confidence, 6)}
-            numbers.update(known, humans=self.humans)
-        return numbers
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A sheet before it is a row: ``tiles`` are in the order of their places.
-
-    ``spares``, the most wanted first, stand in for tiles that another sheet takes meanwhile.
-    """
-
-    label_class_id: int | None  # None for a choice
-    tiles: tuple[PlannedTile, ...]
-    spares: tuple[PlannedTile, ...] = ()
-
-    @property
-    def form(self) -> Challenge.Form:
-        return Challenge.Form.CHOICE if self.label_class_id is None else Challenge.Form.GRID
-
-    @property
-    def gold(self) -> tuple[int, ...]:
-        """Images of the sheet that grade the answer."""
-        return tuple(tile.image_id for tile in self.tiles if tile.reason == Tile.Reason.GOLD)
 
 
 @dataclass(frozen=True)
@@ -135,7 +90,7 @@ class _Sheet:
             probability = place.probability
         else:
             probability = min(0.1, 1 - place.probability)
-        return _planned(place, reason, probability)
+        return planned(place, reason, probability)
 
     @property
     def asks_something(self) -> bool:
@@ -204,12 +159,7 @@ def _other_than_wanted(
 
 
 def _as_choice(place: Place, reason: Tile.Reason) -> PlannedTile:
-    return _planned(place, reason, place.confidence if place.label else place.probability)
-
-
-def _planned(place: Place, reason: Tile.Reason, probability: float) -> PlannedTile:
-    known = (place.label, place.confidence, place.humans)
-    return PlannedTile(place.image_id, reason, probability, place.entropy, place.priority, *known)
+    return planned(place, reason, place.confidence if place.label else place.probability)
 
 
 def _grid(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
@@ -225,7 +175,7 @@ def _grid(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) ->
         sheet.take(yes, generator.randint(1, most), Tile.Reason.GOLD)
         sheet.take(no, generator.randint(1, most), Tile.Reason.GOLD)
     sheet.take(pool.holdout.get(label_class_id, []), drawn(HOLDOUT_SHARE), Tile.Reason.HOLDOUT)
-    checks = sorted(pool.check, key=lambda place: place.label != label_class_id)  # those tell most
+    checks = [place for place in pool.check if place.label == label_class_id]  # others tell nothing
     sheet.take(checks, drawn(wishes.check_share), Tile.Reason.CHECK)
     wanted = pool.open[label_class_id]
     sheet.take(wanted, sheet.room - drawn(wishes.random_share), wishes.wanted)

@@ -11,8 +11,9 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.skill import Skill
 from labelhub.challenges import composer
-from labelhub.challenges.composer import Plan, PlannedTile, Wishes
+from labelhub.challenges.composer import Wishes
 from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.plans import Plan, PlannedTile
 from labelhub.challenges.pool import read_pool
 from labelhub.projects.prepared import PreparedUpdate, columns
 from labelhub.projects.rows import insert_row, insert_rows

@@ -107,19 +107,17 @@ class Tile(models.Model):
     reason = models.CharField(max_length=11, choices=Reason)
     numbers = models.JSONField(
         default=dict,
-        help_text="{probability, entropy, priority} when it was asked; of a Check and of what was "
-        "drawn at random also {label, confidence, humans}: the consensus that the answer measures.",
+        help_text="{probability, entropy, priority} when it was asked; of a Check drawn at random "
+        "also {label, confidence}: what its consensus was.",
     )
-
-    MEASURING = (Reason.CHECK, Reason.RANDOM)
 
     class Meta:
         ordering = ["challenge", "place"]
         indexes = [
             models.Index(
                 fields=["-id"],
-                condition=Q(reason__in=["check", "random"]),
-                name="tile_that_measures_labels",
+                condition=Q(reason="check"),
+                name="check_by_age",
             ),
         ]
         constraints = [

@@ -9,9 +9,9 @@ from django.db import transaction
 
 from labelhub.annotators.models import Annotator
 from labelhub.challenges.answering import Reply, checked_answer, stored_reply, take
-from labelhub.challenges.composer import Plan
 from labelhub.challenges.issuing import Clash, plan_grid, write_grid
 from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.plans import Plan
 from labelhub.challenges.refusals import (
     AnnotatorPaused,
     ChallengeNotFound,

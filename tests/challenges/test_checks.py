@@ -1,6 +1,6 @@
 """Checks: what a settled image is asked again for, and what the answers say of the settled."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,11 +11,13 @@ from labelhub.challenges.checks import FEWEST, LevelError, settled_error
 from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import Gold, Image, LabelClass, Project
-from labelhub.rounds.queueing import exclude_image, mark_gold, requeue
+from labelhub.rounds.contradicted import AGAIN
+from labelhub.rounds.models import Candidate
+from labelhub.rounds.queueing import MANY_PEOPLE, exclude_image, mark_gold, requeue
 from labelhub.votes.models import Consensus, Vote
 from labelhub.votes.services import NewVote, record_votes, retract_votes
 from tests.challenges.given import right_places
-from tests.factories import NOON, SHAPES, dice, shapes_project, true_key, visitor
+from tests.factories import NOON, SHAPES, add_shapes, dice, shapes_project, true_key, visitor
 
 pytestmark = pytest.mark.django_db
 LATER = NOON + timedelta(hours=1)
@@ -63,7 +65,6 @@ def checked(
     *,
     count: int = 60,
     of: Sequence[Image] | None = None,
-    reason: Tile.Reason = Tile.Reason.CHECK,
 ) -> None:
     """Somebody is asked again about the class of each of the images, and answers."""
     for image in project.images.order_by("pk")[:count] if of is None else of:
@@ -80,18 +81,13 @@ def checked(
             spent_at=LATER if answer else None,
             answer=[0] if answer else None,
         )
-        numbers = {
-            "label": known.label_class_id,
-            "confidence": known.confidence,
-            "humans": known.humans,
-        }
         Tile.objects.create(
             challenge=challenge,
             annotator=challenge.annotator,
             image=image,
             place=0,
-            reason=reason,
-            numbers=numbers,
+            reason=Tile.Reason.CHECK,
+            numbers={"label": known.label_class_id, "confidence": known.confidence},
         )
         if answer:
             say(project, [image], answer, challenge.public_id)
@@ -114,22 +110,67 @@ def test_a_check_says_which_label_its_answer_will_measure() -> None:
         known = tile.image.consensus
         assert tile.numbers["label"] == known.label_class_id
         assert tile.numbers["confidence"] == pytest.approx(known.confidence, abs=1e-6)
-        assert tile.numbers["humans"] == 3
 
 
-def test_a_grid_checks_labels_of_its_own_class_first() -> None:
-    """Whether a circle is a circle tells of its label; whether it is a cross hardly does."""
-    project = settled_project(check_share=0.2, random_share=0.0)
-    asked, other = 0, 0
-    for seed in range(20):
-        then = NOON + timedelta(hours=seed)  # nobody's pictures wait for an answer any more
-        challenge = issue_challenge(annotator=visitor(project), now=then, generator=dice(seed))
-        labels = [
-            tile.numbers["label"] for tile in challenge.tiles.filter(reason=Tile.Reason.CHECK)
-        ]
-        asked += sum(label == challenge.label_class_id for label in labels)
-        other += sum(label != challenge.label_class_id for label in labels)
-    assert asked > 2 * other  # at random it would be half of them
+def test_a_label_that_is_sure_is_checked_too_where_chance_draws_it() -> None:
+    """So that those are checked too that are nearly as sure, and not settled."""
+    project = settled_project(check_share=0.0, random_share=1.0)
+    challenge = issue_challenge(annotator=visitor(project), now=NOON, generator=dice())
+    for tile in challenge.tiles.select_related("image__consensus"):
+        own = tile.image.consensus.label_class_id == challenge.label_class_id
+        assert (tile.reason == Tile.Reason.CHECK) == own == ("label" in tile.numbers)
+
+
+def grids(project: Project) -> Iterator[Challenge]:
+    """Grids of one visitor after another, an hour apart: nobody's pictures wait for an answer."""
+    for seed in range(40):
+        then = NOON + timedelta(hours=seed)
+        yield issue_challenge(annotator=visitor(project), now=then, generator=dice(seed))
+
+
+def check_of(project: Project, *, confirm: bool) -> Image:
+    """A picture that a Check asks about, and the answer confirms its label or does not."""
+    for challenge in grids(project):
+        for tile in challenge.tiles.filter(reason=Tile.Reason.CHECK).select_related("image"):
+            if tile.numbers["label"] == challenge.label_class_id:
+                submit_answer(
+                    annotator=challenge.annotator,
+                    public_id=challenge.public_id,
+                    selected=[tile.place] if confirm else [],
+                    now=challenge.issued_at,
+                )
+                return tile.image
+    raise AssertionError("no Check in forty grids")
+
+
+def test_a_check_that_contradicts_its_label_is_followed_by_another_at_once() -> None:
+    """One answer against a label is a slip more often than not: the next one tells."""
+    project = settled_project(check_share=0.3, random_share=0.0)
+    image = check_of(project, confirm=False)
+    assert Consensus.objects.get(image=image).settled
+    queued = Candidate.objects.get(image=image)
+    assert queued.priority == AGAIN == Candidate.objects.order_by("-priority")[0].priority
+    assert queued.label_class.key == true_key(image)
+    challenge = next(
+        grid for grid in grids(project) if grid.label_class_id == queued.label_class_id
+    )
+    tile = challenge.tiles.get(image=image)
+    assert tile.reason == Tile.Reason.CHECK
+    assert "label" not in tile.numbers  # it was not drawn, and measures nothing by itself
+
+
+def test_a_check_that_confirms_its_label_is_followed_by_none() -> None:
+    project = settled_project(check_share=0.3, random_share=0.0)
+    image = check_of(project, confirm=True)
+    assert Candidate.objects.get(image=image).priority < 1
+
+
+def test_what_many_people_have_judged_is_not_checked_for_ever() -> None:
+    project = settled_project(check_share=0.3, random_share=0.0)
+    for _ in range(MANY_PEOPLE - 3):
+        say(project, list(project.images.all()), shown)
+    image = check_of(project, confirm=False)
+    assert Candidate.objects.get(image=image).priority < 1
 
 
 # --- What the answers say -----------------------------------------------------------------------
@@ -167,7 +208,7 @@ def test_labels_that_people_contradict_are_wrong_though_each_was_sure() -> None:
 
     project = settled_project(images=150, label=misled)
     checked(project, shown, count=150)
-    for _ in range(2):  # what is contradicted is asked about again
+    for _ in range(3):  # what is contradicted is asked about again
         say(project, list(Image.objects.filter(pk__in=misled_ones(project))), shown, "again")
     told = at(project)
     assert told.claimed is not None
@@ -182,10 +223,12 @@ def misled_ones(project: Project) -> list[int]:
 
 
 def test_what_was_said_before_the_check_is_no_evidence_for_it() -> None:
+    """At noon one person says something else; the Checks are an hour later."""
     project = settled_project()
     checked(project, shown)
     before = at(project).wrong
-    say(project, list(project.images.all()), another)  # at noon, an hour before the Checks
+    say(project, list(project.images.all()[:1]), another)
+    assert at(project).answered == 60
     assert at(project).wrong == before
 
 
@@ -225,16 +268,24 @@ def test_few_answers_tell_no_share() -> None:
 
 
 def test_a_level_is_measured_only_where_somebody_was_asked_about_all_of_it() -> None:
-    """Checks ask about what is settled; of what is less sure what was drawn at random tells."""
-    project = settled_project()
-    surest, less_sure = list(project.images.all()[:40]), list(project.images.all()[40:])
-    Consensus.objects.filter(image__in=less_sure).update(confidence=0.96, settled=False)
+    """Of twenty pictures people are a little less sure: a label that does not settle."""
+    project = settled_project(images=40)
+    surest = list(project.images.all())
+    add_shapes(project, count=20, start=40)
+    less_sure = list(project.images.exclude(pk__in=[image.pk for image in surest]))
+    circle, none = project.label_classes.get(key="circle"), project.label_classes.get(is_none=True)
+    for asked, answer in ((circle, True), (none, False)):
+        votes = [NewVote(image.pk, asked.pk, answer) for image in less_sure]
+        record_votes(
+            project=project, annotator=visitor(project), votes=votes, challenge="c", now=NOON
+        )
+    found = Consensus.objects.filter(image__in=less_sure)
+    assert all(0.95 <= one.confidence < 0.98 for one in found)
     checked(project, shown, of=surest)
     assert (at(project, 0.95).images, at(project, 0.98).images) == (60, 40)
     assert at(project, 0.98).wrong is not None
     assert at(project, 0.95).wrong is None
-    checked(project, shown, of=list(project.images.all()[40:]), reason=Tile.Reason.RANDOM)
-    Consensus.objects.filter(image__in=less_sure).update(confidence=0.96, settled=False)
+    checked(project, lambda image: "circle", of=less_sure)
     assert at(project, 0.95).answered == 60
     assert at(project, 0.95).wrong is not None
 
@@ -248,7 +299,7 @@ def test_the_projects_own_threshold_is_a_level_and_counts_its_people() -> None:
     assert {one.images for one in levels.values()} == {0}  # three people are not four
 
 
-def test_the_label_that_is_measured_is_the_one_it_had_when_it_was_asked() -> None:
+def test_the_label_that_is_measured_has_not_heard_the_check_nor_what_followed() -> None:
     project = settled_project()
     checked(project, another)
     for _ in range(6):
@@ -294,9 +345,9 @@ def test_checks_are_found_by_their_index() -> None:
     project = settled_project()
     with CaptureQueriesContext(connection) as queries:
         settled_error(project=project)
-    [reading] = [query["sql"] for query in queries if "reason IN" in query["sql"]]
+    [reading] = [query["sql"] for query in queries if "reason = 'check'" in query["sql"]]
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN QUERY PLAN " + reading.replace("%", "%%"))
         steps = [row[3] for row in cursor.fetchall()]
-    assert any("tile_that_measures_labels" in step for step in steps), steps
+    assert any("check_by_age" in step for step in steps), steps
     assert not any("TEMP B-TREE" in step for step in steps), steps

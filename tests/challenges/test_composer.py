@@ -8,11 +8,11 @@ import pytest
 from labelhub.challenges.composer import (
     GOLD_SHARE_OF_CHOICES,
     HOLDOUT_SHARE,
-    Plan,
     Wishes,
     compose,
 )
 from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.plans import Plan
 from labelhub.challenges.pool import Place, Pool
 from labelhub.votes.questions import Costs
 from tests.factories import dice
@@ -155,6 +155,20 @@ def test_a_known_image_that_is_its_own_spare_is_no_spare() -> None:
     plan = composed(both, wishes)
     assert [tile.image_id for tile in plan.tiles] == [8]
     assert [tile.image_id for tile in plan.spares] == [7]
+
+
+def test_a_grid_checks_labels_of_its_own_class_alone() -> None:
+    """Whether a circle is a circle tells of its label; whether it is a cross hardly does."""
+    wishes = Wishes(**{**vars(WISHES), "check_share": 0.2})
+    crosses = [one._replace(label=CROSS) for one in places("check", range(30, 36))]
+    circles = [one._replace(label=CIRCLE) for one in places("check", [36, 37])]
+    both = pool(circles=places("open", range(9)), check=[*crosses, *circles])
+    checks = [
+        [tile.image_id for tile in plan.tiles if tile.reason == Tile.Reason.CHECK]
+        for plan in (composed(both, wishes, seed=seed) for seed in range(20))
+    ]
+    assert {len(drawn) for drawn in checks} == {0, 1, 2}
+    assert all(set(drawn) <= {36, 37} for drawn in checks)
 
 
 def test_without_anything_to_ask_there_is_no_plan() -> None:

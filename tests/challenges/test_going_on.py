@@ -9,9 +9,9 @@ from django.db import OperationalError, connection
 from labelhub.annotators.models import Annotator
 from labelhub.challenges import services
 from labelhub.challenges.answering import Reply
-from labelhub.challenges.composer import Plan
 from labelhub.challenges.issuing import Clash, write_grid
 from labelhub.challenges.models import Challenge
+from labelhub.challenges.plans import Plan
 from labelhub.challenges.services import issue_challenge, submit_answer_and_issue
 from labelhub.projects.models import Project
 from labelhub.votes.models import Vote

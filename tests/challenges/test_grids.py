@@ -78,8 +78,7 @@ def test_every_tile_says_why_it_was_asked_with_the_numbers() -> None:
     challenge = issue_challenge(annotator=visitor(shapes_project()), now=NOON, generator=dice())
     for tile in challenge.tiles.all():
         assert tile.reason in Tile.Reason.values
-        measured = {"label", "confidence", "humans"} if tile.reason in Tile.MEASURING else set()
-        assert set(tile.numbers) == {"probability", "entropy", "priority"} | measured
+        assert set(tile.numbers) == {"probability", "entropy", "priority"}
 
 
 def test_an_answer_becomes_one_vote_a_tile_and_a_consensus() -> None:

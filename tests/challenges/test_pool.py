@@ -10,9 +10,10 @@ from django.test.utils import CaptureQueriesContext
 
 from labelhub.annotators.models import Annotator
 from labelhub.challenges import answering, services
-from labelhub.challenges.composer import Plan, Wishes, compose
+from labelhub.challenges.composer import Wishes, compose
 from labelhub.challenges.issuing import Clash, plan_grid, write_grid
 from labelhub.challenges.models import Challenge, Tile
+from labelhub.challenges.plans import Plan
 from labelhub.challenges.pool import Place, Pool, read_pool
 from labelhub.challenges.services import (
     issue_challenge,
