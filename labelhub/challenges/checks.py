@@ -35,7 +35,8 @@ from labelhub.votes.settled_error import (
 LEVELS = (0.95, 0.98, 0.995)
 LATEST = 1000  # Checks that are read
 FEWEST = 20  # answers, below which no share is told
-UNTOLD = 0.02  # of the labels, the most that may lie in bands without any answer
+FEWEST_OF_BAND = 10  # answers in each band of confidence: two or three would speak for too many
+UNTOLD = 0.02  # of the labels, the most that may lie in bands with fewer answers
 
 # Written out: a partial index serves only a query that says its condition.
 _is_check = RawSQL("challenges_tile.reason = 'check'", (), output_field=BooleanField())
@@ -220,7 +221,7 @@ def _wrong(images: Floats, answers: _Answers, place: int) -> WrongShare | None:
     held = answers.band >= place
     band, label = answers.band[held] - place, answers.label[held]
     of_class, of_band = images[:, place:].sum(axis=1), images[:, place:].sum(axis=0)
-    untold = of_band[np.bincount(band, minlength=len(of_band)) == 0].sum()
+    untold = of_band[np.bincount(band, minlength=len(of_band)) < FEWEST_OF_BAND].sum()
     if len(band) < FEWEST or not of_band.any() or untold > UNTOLD * of_band.sum():
         return None
     weights = weights_of([Trait(label, of_class), Trait(band, of_band)], len(band))

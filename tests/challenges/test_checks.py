@@ -285,7 +285,9 @@ def test_a_level_is_measured_only_where_somebody_was_asked_about_all_of_it() -> 
     assert (at(project, 0.95).images, at(project, 0.98).images) == (60, 40)
     assert at(project, 0.98).wrong is not None
     assert at(project, 0.95).wrong is None
-    checked(project, lambda image: "circle", of=less_sure)
+    checked(project, lambda image: "circle", of=less_sure[:3])
+    assert at(project, 0.95).wrong is None  # three would speak for twenty
+    checked(project, lambda image: "circle", of=less_sure[3:])
     assert at(project, 0.95).answered == 60
     assert at(project, 0.95).wrong is not None
 
