@@ -35,8 +35,8 @@ from labelhub.votes.settled_error import (
 LEVELS = (0.95, 0.98, 0.995)
 LATEST = 1000  # Checks that are read
 FEWEST = 20  # answers, below which no share is told
-FEWEST_OF_BAND = 10  # answers in each band of confidence: two or three would speak for too many
-UNTOLD = 0.02  # of the labels, the most that may lie in bands with fewer answers
+MOST_SPOKEN_FOR = 3.0  # times the usual number of labels, by one answer in its band of confidence
+UNTOLD = 0.02  # of the labels, the most that may lie in bands where an answer speaks for more
 
 # Written out: a partial index serves only a query that says its condition.
 _is_check = RawSQL("challenges_tile.reason = 'check'", (), output_field=BooleanField())
@@ -221,8 +221,11 @@ def _wrong(images: Floats, answers: _Answers, place: int) -> WrongShare | None:
     held = answers.band >= place
     band, label = answers.band[held] - place, answers.label[held]
     of_class, of_band = images[:, place:].sum(axis=1), images[:, place:].sum(axis=0)
-    untold = of_band[np.bincount(band, minlength=len(of_band)) < FEWEST_OF_BAND].sum()
-    if len(band) < FEWEST or not of_band.any() or untold > UNTOLD * of_band.sum():
+    if len(band) < FEWEST or not of_band.any():
+        return None
+    spoken_for = np.bincount(band, minlength=len(of_band)) * MOST_SPOKEN_FOR / len(band)
+    shares = of_band / of_band.sum()
+    if shares[shares > spoken_for].sum() > UNTOLD:
         return None
     weights = weights_of([Trait(label, of_class), Trait(band, of_band)], len(band))
     return wrong_share(answers.heard.only(np.flatnonzero(held)), weights)

@@ -72,6 +72,10 @@ def _note(project: Project, own: LevelError | None, *, answered: bool) -> str:
             "By people who were asked again. What everybody takes for something else, no Check "
             "finds."
         )
+    if answered and own is not None and own.answered >= FEWEST:
+        return _("%(n)s Checks are answered, too few of them about the less sure labels.") % {
+            "n": number(own.answered)
+        }
     if answered and own is not None:
         return ngettext(
             "%(n)s Check is answered; from %(least)s on it is told.",

@@ -73,6 +73,8 @@ def test_few_answers_are_counted_and_tell_no_share(ada: Client, project: Project
     page = details(ada, project)
     assert "How many of the settled are wrong is not known yet" in page
     assert "7 Checks are answered; from 20 on it is told." in page
+    levels(told(None, answered=40))
+    assert "40 Checks are answered, too few of them about the less sure" in details(ada, project)
 
 
 def test_programs_get_the_same_numbers(ada: Client, project: Project, levels) -> None:
