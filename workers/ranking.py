@@ -4,7 +4,7 @@ A shard can be repeated: every write replaces what the same version wrote before
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,10 +14,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
+from classifier.batches import disagreement, diverse_batch
 from classifier.checkpoint import BadCheckpoint
 from classifier.predict import logits, probabilities
 from classifier.uncertainty import entropy
 from labelhub.projects.models import Image, Project
+from labelhub.rounds.acquisition import Acquisition
 from labelhub.rounds.models import ModelVersion, Prediction, RankingShard
 from labelhub.rounds.queueing import requeue
 from labelhub.rounds.shards import finish_shard, give_back_shard, keep_shard, take_shard
@@ -30,6 +32,7 @@ from workers.networks import load_network
 
 logger = logging.getLogger(__name__)
 SHARD_IMAGES = 4096
+LEAST_BATCH, BATCH_SHARE, CANDIDATES_A_PLACE = 50, 0.05, 10  # of a shard, asked before the next
 WRITE_IMAGES = 100  # a transaction of a few dozen milliseconds: answers come in between
 
 
@@ -41,6 +44,7 @@ class Ranked:
     served: NDArray[np.float32]  # (n, K) of the network that serves
     priors: NDArray[np.float32]  # (n, K) of networks that did not train on the image
     entropies: NDArray[np.float64]  # (n,) of the priors, in nats
+    scores: NDArray[np.float64]  # (n,) for an acquisition that looks at more than one belief
 
 
 def shard_spans(*, project: Project) -> list[tuple[int, int]]:
@@ -98,11 +102,14 @@ def rank_images(
         priors = {
             int(ranked.images[row]): ranked.priors[row].astype("<f4").tobytes() for row in part
         }
-        _believe(version, Basis(model, version.number, priors), clock())
+        scores = {int(ranked.images[row]): float(ranked.scores[row]) for row in part}
+        _believe(version, Basis(model, version.number, priors), scores, clock())
     return len(kept)
 
 
-def _believe(version: ModelVersion, basis: Basis, now: datetime) -> None:
+def _believe(
+    version: ModelVersion, basis: Basis, scores: Mapping[int, float], now: datetime
+) -> None:
     """Rest the consensus of a few images on new priors, and move them in the queues.
 
     A version that was replaced while its ranking ran is not heard any more.
@@ -112,7 +119,7 @@ def _believe(version: ModelVersion, basis: Basis, now: datetime) -> None:
         serving = ModelVersion.objects.select_for_update(no_key=True).filter(serving=True)
         if serving.filter(pk=version.pk).first() is not None:
             batch = refresh_consensus(images=list(basis.priors), now=now, basis=basis)
-            requeue(project=version.project, batch=batch, release=False)
+            requeue(project=version.project, batch=batch, release=False, scores=scores)
 
 
 def predict(*, version: ModelVersion, pictures: Pictures, images: NDArray[np.int64]) -> Ranked:
@@ -121,25 +128,53 @@ def predict(*, version: ModelVersion, pictures: Pictures, images: NDArray[np.int
     span = (int(images.min()), int(images.max()))
     rows = Image.objects.filter(project=version.project, pk__range=span)
     known = {pk: (fold, held) for pk, fold, held in rows.values_list("pk", "fold", "holdout")}
-    folds = np.array([known[int(image)][0] for image in images]) % max(len(version.fold_sha256), 1)
+    networks = len(version.fold_sha256)
+    folds = np.array([known[int(image)][0] for image in images]) % max(networks, 1)
     holdout = np.array([known[int(image)][1] for image in images])
+    every = holdout | (version.project.acquisition == Acquisition.DISAGREEMENT)
 
-    def softmax(sha256: str, chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
-        network = load_network(project=version.project, sha256=sha256)
-        seen = pictures.seen_by(network, images[chosen])
-        return probabilities(logits(network, seen), version.temperature)
-
-    served = softmax(version.sha256, np.ones(len(images), dtype=bool))
-    priors = served / (len(version.fold_sha256) + 1)
+    members = [_softmax(version, version.sha256, pictures, images)]
     for fold, sha256 in enumerate(version.fold_sha256):
-        own = ~holdout & (folds == fold)
-        chosen = own | holdout
+        chosen = every | (folds == fold)
+        members.append(np.zeros_like(members[0]))
         if chosen.any():
-            said = np.zeros_like(served)
-            said[chosen] = softmax(sha256, chosen)
-            priors[own] = said[own]
-            priors[holdout] += said[holdout] / (len(version.fold_sha256) + 1)
-    return Ranked(images, served, priors.astype(np.float32), entropy(priors))
+            members[-1][chosen] = _softmax(version, sha256, pictures, images[chosen])
+    said = np.stack(members)  # (networks + 1, n, K)
+    own = said[1 + folds, np.arange(len(images))] if networks else said[0]
+    priors = np.where(holdout[:, None], said.mean(axis=0), own).astype(np.float32)
+    scores = _scores(version, pictures, images, said, priors)
+    return Ranked(images, said[0], priors, entropy(priors), scores)
+
+
+def _softmax(
+    version: ModelVersion, sha256: str, pictures: Pictures, images: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """(n, K) calibrated, of one of the version's networks."""
+    network = load_network(project=version.project, sha256=sha256)
+    return probabilities(logits(network, pictures.seen_by(network, images)), version.temperature)
+
+
+def _scores(
+    version: ModelVersion,
+    pictures: Pictures,
+    images: NDArray[np.int64],
+    members: NDArray[np.float32],
+    priors: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """(n,) for the acquisitions that look at more than one belief; else nothing."""
+    acquisition = version.project.acquisition
+    if acquisition == Acquisition.DISAGREEMENT:
+        return disagreement(members)
+    scores = np.zeros(len(images))
+    if acquisition == Acquisition.DIVERSE:
+        unsure = entropy(priors)
+        batch = max(LEAST_BATCH, int(len(images) * BATCH_SHARE))
+        likely = np.argsort(-unsure, kind="stable")[: CANDIDATES_A_PLACE * batch]
+        network = load_network(project=version.project, sha256=version.sha256)
+        seen = pictures.seen_by(network, images[likely]).reshape(len(likely), -1)
+        picked = diverse_batch(seen, unsure[likely], batch, seed=version.number)
+        scores[likely[picked]] = 1 - np.arange(len(picked)) / len(picked)
+    return scores
 
 
 def write_predictions(

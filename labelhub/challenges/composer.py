@@ -40,14 +40,13 @@ class Wishes:
     @classmethod
     def of(cls, project: Project, *, graded: bool, costs: Costs) -> "Wishes":
         """The project's."""
-        uncertain = project.acquisition in UNCERTAINTIES
         return cls(
             size=project.tiles_per_grid,
             graded=graded,
             random_share=project.random_share,
             check_share=project.check_share,
             costs=costs,
-            wanted=Tile.Reason.UNCERTAIN if uncertain else Tile.Reason.INFORMATION,
+            wanted=WHY.get(Project.Acquisition(project.acquisition), Tile.Reason.UNCERTAIN),
         )
 
     @property
@@ -56,11 +55,9 @@ class Wishes:
         return max(1, round(self.size * self.costs.tile / self.costs.choice))
 
 
-UNCERTAINTIES = {
-    Project.Acquisition.ENTROPY,
-    Project.Acquisition.SOFTMAX,
-    Project.Acquisition.MARGIN,
-    Project.Acquisition.CONFIDENCE,
+WHY = {  # the most wanted are asked about; by every other acquisition they are the most uncertain
+    Project.Acquisition.INFORMATION: Tile.Reason.INFORMATION,
+    Project.Acquisition.RANDOM: Tile.Reason.RANDOM,
 }
 
 

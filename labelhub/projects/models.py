@@ -27,6 +27,8 @@ class Project(models.Model):
         SOFTMAX = "softmax", "most entropy of the network's word alone"
         MARGIN = "margin", "least distance between the two likeliest classes"
         CONFIDENCE = "confidence", "least probability of the likeliest class"
+        DISAGREEMENT = "disagreement", "most disagreement between the fold networks (BALD)"
+        DIVERSE = "diverse", "most entropy, and unlike each other"
         RANDOM = "random", "in random order"
 
     name = models.CharField(max_length=120)

@@ -219,6 +219,9 @@ class Candidate(models.Model):
         default=0.0, help_text="Of the label class, when it was queued."
     )
     entropy = models.FloatField(default=0.0, help_text="Of the consensus, when it was queued.")
+    score = models.FloatField(
+        default=0.0, help_text="By the last ranking, where that looks at more than one belief."
+    )
     shuffle = models.FloatField(help_text="A random number by content hash, for random draws.")
     leased_until = models.DateTimeField(default=LONG_AGO)
     asked_at = models.DateTimeField(default=LONG_AGO, help_text="When a grid last showed it.")

@@ -11,7 +11,7 @@ from labelhub.projects.models import Gold, Image, LabelClass, Project
 from labelhub.projects.rows import update_rows
 from labelhub.projects.selectors import catalogue
 from labelhub.projects.services import add_examples, record_gold, touch_catalogue
-from labelhub.rounds.acquisition import Standing, priorities
+from labelhub.rounds.acquisition import BY_RANKING, Standing, priorities
 from labelhub.rounds.models import LONG_AGO, Candidate
 from labelhub.votes.consensus import ConsensusBatch
 from labelhub.votes.models import Consensus
@@ -33,6 +33,7 @@ class QueuePlace(NamedTuple):
     priority: float
     probability: float
     entropy: float
+    score: float
     leased_until: datetime  # no lease
     image_id: int
 
@@ -61,15 +62,22 @@ def _enter(project: Project, images: Sequence[Image], batch: ConsensusBatch) -> 
     )
 
 
-def requeue(*, project: Project, batch: ConsensusBatch, release: bool) -> None:
+def requeue(
+    *,
+    project: Project,
+    batch: ConsensusBatch,
+    release: bool,
+    scores: Mapping[int, float] | None = None,
+) -> None:
     """Move the open and holdout images of a batch to where their Consensus puts them now.
 
     ``release`` ends their leases: their question was answered. Images without a place (examples,
-    excluded ones) get none; Gold keeps its own order.
+    excluded ones) get none; Gold keeps its own order. ``scores`` are a ranking's, by image id; else
+    they stay as they were.
     """
     kept = {"queue"} if release else {"queue", "leased_until"}
     names = tuple(name for name in QueuePlace._fields if name not in kept)
-    rows = [[getattr(place, name) for name in names] for place in _places(project, batch)]
+    rows = [[getattr(place, name) for name in names] for place in _places(project, batch, scores)]
     update_rows(Candidate, names, rows, unless="queue = 'gold'")
 
 
@@ -204,11 +212,27 @@ def questions(project: Project, batch: ConsensusBatch) -> Questions:
     )
 
 
-def _places(project: Project, batch: ConsensusBatch) -> list[QueuePlace]:
+def _scores(
+    project: Project, batch: ConsensusBatch, given: Mapping[int, float] | None
+) -> list[float]:
+    """The ranking's score of each image; read only where it is asked for."""
+    images = [state.image_id for state in batch.states]
+    if given is None:
+        if project.acquisition not in BY_RANKING:
+            return [0.0] * len(images)
+        rows = Candidate.objects.filter(image_id__in=images)
+        given = dict(rows.values_list("image_id", "score"))
+    return [given.get(image, 0.0) for image in images]
+
+
+def _places(
+    project: Project, batch: ConsensusBatch, given: Mapping[int, float] | None = None
+) -> list[QueuePlace]:
     """The place of each image of the batch."""
+    scores = _scores(project, batch, given)
     best = questions(project, batch)
     entropies, settled = batch.entropies.tolist(), batch.settled
-    wanted = _wanted(project, batch, best)
+    wanted = _wanted(project, batch, best, scores)
     places = []
     for row, state in enumerate(batch.states):
         is_gold = state.gold is not None
@@ -223,6 +247,7 @@ def _places(project: Project, batch: ConsensusBatch) -> list[QueuePlace]:
                 priority=wanted[row],
                 probability=float(batch.probabilities[row, k]),
                 entropy=entropies[row],
+                score=scores[row],
                 leased_until=LONG_AGO,
                 image_id=state.image_id,
             )
@@ -230,7 +255,9 @@ def _places(project: Project, batch: ConsensusBatch) -> list[QueuePlace]:
     return places
 
 
-def _wanted(project: Project, batch: ConsensusBatch, best: Questions) -> list[float]:
+def _wanted(
+    project: Project, batch: ConsensusBatch, best: Questions, scores: Sequence[float]
+) -> list[float]:
     """The priority of each image.
 
     Images that many people have not settled go to the end: an expert is to look at them. The
@@ -243,6 +270,7 @@ def _wanted(project: Project, batch: ConsensusBatch, best: Questions) -> list[fl
         softmax=batch.priors,
         rate=best.rate,
         chance=np.array(turns),
+        scores=np.array(scores),
     )
     wanted: list[float] = priorities(project.acquisition, standing).tolist()
     for row, state in enumerate(batch.states):
