@@ -129,8 +129,9 @@ def test_an_upsert_inserts_or_writes_over() -> None:
     circle = project.label_classes.get(key="circle")
     assert image is not None
     names = ("project", "image", "label_class", "shuffle", "queue", "priority", "probability")
-    names = (*names, "entropy", "leased_until", "asked_at", "form", "settled")
-    row = (project.pk, image.pk, circle.pk, 0.5, "open", 7.0, 0.1, 0.2, NOON, NOON, "grid", False)
+    names = (*names, "entropy", "score", "leased_until", "asked_at", "form", "settled")
+    row = (project.pk, image.pk, circle.pk, 0.5, "open", 7.0, 0.1, 0.2, 0.2, NOON, NOON)
+    row = (*row, "grid", False)
     upsert_rows(Candidate, names, [row], key="image")
     assert Candidate.objects.get(image=image).priority == 7.0
     Candidate.objects.all().delete()
