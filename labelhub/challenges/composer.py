@@ -8,7 +8,6 @@ always "all" teaches people to stop looking, and Gold of the class asked for kee
 the answer of most graded ones.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from labelhub.challenges.models import Tile
 from labelhub.challenges.plans import Plan, PlannedTile, planned
 from labelhub.challenges.pool import Place, Pool
+from labelhub.challenges.sheet import Sheet
 from labelhub.projects.models import Project
 from labelhub.votes.questions import Costs
 
@@ -61,43 +61,6 @@ WHY = {  # the most wanted are asked about; by every other acquisition they are 
 }
 
 
-class _Sheet:
-    """A grid being filled: each image once, never more than ``size``."""
-
-    def __init__(self, label_class_id: int, size: int) -> None:
-        self.label_class_id = label_class_id
-        self.size = size
-        self.tiles: dict[int, PlannedTile] = {}
-
-    @property
-    def room(self) -> int:
-        return self.size - len(self.tiles)
-
-    def take(self, places: Sequence[Place], count: int, reason: Tile.Reason) -> None:
-        """Add the first ``count`` places that are not on the sheet yet, as far as there is room."""
-        fresh = [place for place in places if place.image_id not in self.tiles]
-        for place in fresh[: max(0, min(count, self.room))]:
-            self.tiles[place.image_id] = self.tile(place, reason)
-
-    def tile(self, place: Place, reason: Tile.Reason) -> PlannedTile:
-        """``place.probability`` is of its own class; for another one at most the rest is left."""
-        if place.label == self.label_class_id:
-            probability = place.confidence
-        elif place.label_class_id == self.label_class_id:
-            probability = place.probability
-        else:
-            probability = min(0.1, 1 - place.probability)
-        return planned(place, reason, probability)
-
-    @property
-    def asks_something(self) -> bool:
-        return any(tile.reason != Tile.Reason.GOLD for tile in self.tiles.values())
-
-    @property
-    def yes_share(self) -> float:
-        return sum(tile.probability for tile in self.tiles.values()) / len(self.tiles)
-
-
 def compose(*, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
     """Plan one sheet; None when nothing is left to ask."""
     if not pool.open:
@@ -118,7 +81,7 @@ def known_only(*, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
     asked = [one for one, places in pool.gold_of.items() if places]
     if not asked:
         return None
-    sheet = _Sheet(generator.choice(asked), wishes.size)
+    sheet = Sheet(generator.choice(asked), wishes.size)
     yes, no = _gold_of_both_kinds(pool, sheet.label_class_id)
     for places in (yes, no):
         sheet.take(places, wishes.size, Tile.Reason.GOLD)
@@ -161,7 +124,7 @@ def _as_choice(place: Place, reason: Tile.Reason) -> PlannedTile:
 
 def _grid(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
     """A grid about one class; None where it would ask nothing."""
-    sheet = _Sheet(label_class_id, wishes.size)
+    sheet = Sheet(label_class_id, wishes.size)
 
     def drawn(share: float) -> int:
         return sum(generator.random() < share for _ in range(wishes.size))
@@ -188,7 +151,7 @@ def _grid(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) ->
     return Plan(label_class_id, tuple(ordered), _spares(sheet, pool, wishes))
 
 
-def _spares(sheet: _Sheet, pool: Pool, wishes: Wishes) -> tuple[PlannedTile, ...]:
+def _spares(sheet: Sheet, pool: Pool, wishes: Wishes) -> tuple[PlannedTile, ...]:
     """What is left of the pool, each image once and by the first reason to ask about it."""
     spares: dict[int, PlannedTile] = {}
     for places, reason in (
@@ -240,7 +203,7 @@ def _gold_of_both_kinds(pool: Pool, label_class_id: int) -> tuple[list[Place], l
     return pool.gold_of.get(label_class_id, []), no or others
 
 
-def _make_room_for_no(sheet: _Sheet, pool: Pool) -> None:
+def _make_room_for_no(sheet: Sheet, pool: Pool) -> None:
     """Replace sure yes tiles by random ones until at most YES_SHARE_MOST are expected."""
     spare = [place for place in pool.random if place.image_id not in sheet.tiles]
     while spare and sheet.yes_share > YES_SHARE_MOST:

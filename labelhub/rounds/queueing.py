@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 import numpy as np
 from django.db import transaction
@@ -13,6 +12,7 @@ from labelhub.projects.selectors import catalogue
 from labelhub.projects.services import add_examples, record_gold, touch_catalogue
 from labelhub.rounds.acquisition import BY_RANKING, Standing, priorities
 from labelhub.rounds.models import LONG_AGO, Candidate
+from labelhub.rounds.places import QueuePlace
 from labelhub.votes.consensus import ConsensusBatch
 from labelhub.votes.models import Consensus
 from labelhub.votes.questions import GOLDEN_RATIO, Questions, best_questions
@@ -21,21 +21,6 @@ from labelhub.votes.services import refresh_consensus, start_consensus
 MANY_PEOPLE = 7  # who still disagree about an image: others are asked about first
 UNFINISHED = 100.0  # above every other priority
 CONTESTED = -1.0  # below
-
-
-class QueuePlace(NamedTuple):
-    """Where a Consensus puts an image; the columns of Candidate of the same names."""
-
-    queue: Candidate.Queue
-    form: Candidate.Form
-    settled: bool
-    label_class_id: int
-    priority: float
-    probability: float
-    entropy: float
-    score: float
-    leased_until: datetime  # no lease
-    image_id: int
 
 
 def open_for_labelling(
