@@ -78,6 +78,7 @@ def _row(project: Project, number: int, files: list[str], edge: int) -> Image:
         width=edge,
         height=edge,
         fold=fold_of(name),
+        fingerprint=int(name[:16], 16) - 2**63,
     )
 
 

@@ -8,7 +8,7 @@ always "all" teaches people to stop looking, and Gold of the class asked for kee
 the answer of most graded ones.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from labelhub.challenges.models import Tile
 from labelhub.challenges.plans import Plan, PlannedTile, planned
 from labelhub.challenges.pool import Place, Pool
 from labelhub.challenges.sheet import Sheet
+from labelhub.projects.likeness import is_like_one_of
 from labelhub.projects.models import Project
 from labelhub.votes.questions import Costs
 
@@ -124,6 +125,19 @@ def _as_choice(place: Place, reason: Tile.Reason) -> PlannedTile:
 
 def _grid(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
     """A grid about one class; None where it would ask nothing."""
+    sheet = _filled(label_class_id, pool, wishes, generator)
+    if wishes.graded and not sheet.asks_something:  # all that is left looks like the Gold on it
+        sheet = _filled(label_class_id, pool, replace(wishes, graded=False), generator)
+    if not sheet.asks_something:
+        return None
+    _make_room_for_no(sheet, pool)
+    ordered = list(sheet.tiles.values())
+    generator.shuffle(ordered)
+    return Plan(label_class_id, tuple(ordered), _spares(sheet, pool, wishes))
+
+
+def _filled(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) -> Sheet:
+    """A sheet about one class, with what the pool has for it."""
     sheet = Sheet(label_class_id, wishes.size)
 
     def drawn(share: float) -> int:
@@ -143,24 +157,25 @@ def _grid(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) ->
     for places in (wanted, *pool.open.values()):  # near the end of a project, whatever is left
         sheet.take(places, sheet.room, wishes.wanted)
     sheet.take(pool.holdout.get(label_class_id, []), sheet.room, Tile.Reason.HOLDOUT)
-    if not sheet.asks_something:
-        return None
-    _make_room_for_no(sheet, pool)
-    ordered = list(sheet.tiles.values())
-    generator.shuffle(ordered)
-    return Plan(label_class_id, tuple(ordered), _spares(sheet, pool, wishes))
+    return sheet
 
 
 def _spares(sheet: Sheet, pool: Pool, wishes: Wishes) -> tuple[PlannedTile, ...]:
-    """What is left of the pool, each image once and by the first reason to ask about it."""
+    """What is left of the pool, each image once and by the first reason to ask about it.
+
+    Any of them may come onto the sheet, so none looks like a tile of it or like another spare.
+    """
     spares: dict[int, PlannedTile] = {}
+    looks = list(sheet.looks.values())
     for places, reason in (
         (pool.open[sheet.label_class_id], wishes.wanted),
         (pool.random, Tile.Reason.RANDOM),
     ):
         for place in places:
-            if place.image_id not in sheet.tiles:
-                spares.setdefault(place.image_id, sheet.tile(place, reason))
+            known = place.image_id in sheet.tiles or place.image_id in spares
+            if not known and not is_like_one_of(place.fingerprint, looks):
+                spares[place.image_id] = sheet.tile(place, reason)
+                looks.append(place.fingerprint)
     return tuple(spares.values())
 
 
@@ -205,14 +220,17 @@ def _gold_of_both_kinds(pool: Pool, label_class_id: int) -> tuple[list[Place], l
 
 def _make_room_for_no(sheet: Sheet, pool: Pool) -> None:
     """Replace sure yes tiles by random ones until at most YES_SHARE_MOST are expected."""
-    spare = [place for place in pool.random if place.image_id not in sheet.tiles]
+    spare = list(pool.random)
     while spare and sheet.yes_share > YES_SHARE_MOST:
-        fresh = sheet.tile(spare.pop(), Tile.Reason.RANDOM)
+        place = spare.pop()
+        if not sheet.is_new(place):
+            continue
+        fresh = sheet.tile(place, Tile.Reason.RANDOM)
         asked = [t for t in sheet.tiles.values() if t.reason in ASKED]
         surest = max(asked, key=lambda tile: tile.probability, default=fresh)
         if surest.probability > fresh.probability:
-            del sheet.tiles[surest.image_id]
-            sheet.tiles[fresh.image_id] = fresh
+            sheet.drop(surest.image_id)
+            sheet.put(place, fresh)
 
 
 ASKED = (Tile.Reason.UNCERTAIN, Tile.Reason.INFORMATION)

@@ -36,6 +36,7 @@ class Place(NamedTuple):
     entropy: float
     asked_at: str | datetime  # as the database gives it: only its order counts
     source: str
+    fingerprint: int | None = None  # of its picture: None is like nothing else
     label: int = 0  # LabelClass id of the consensus; 0 where it was not read
     confidence: float = 0.0  # of the label
     humans: int = 0  # behind it
@@ -94,7 +95,7 @@ def read_pool(
         free = "" if shared else " AND c.leased_until <= %s"
         parts.append(
             f"SELECT p.*, {_KNOWN if source in MEASURED else _UNREAD} FROM"  # noqa: S608
-            f" (SELECT {_COLUMNS}, %s AS source FROM {_candidate} c"
+            f" (SELECT {_COLUMNS}, %s AS source, c.fingerprint FROM {_candidate} c"
             f" WHERE c.project_id = %s AND {condition}{free}"
             f" AND NOT EXISTS (SELECT 1 FROM {_tile} t"
             f" WHERE t.annotator_id = %s AND t.image_id = c.image_id)"

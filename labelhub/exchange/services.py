@@ -16,6 +16,7 @@ from labelhub.exchange.classes import ClassFolders, NoSuchClass
 from labelhub.exchange.items import Item, Refused
 from labelhub.exchange.sorting import Incoming, Sorted, sort_batch
 from labelhub.exchange.sources import open_source
+from labelhub.projects.likeness import fingerprint
 from labelhub.projects.models import Gold, Image, Project
 from labelhub.projects.pictures import (
     CleanPicture,
@@ -120,7 +121,8 @@ def _cleaned(
         else:
             if keep:
                 store(picture)
-            new = NewImage(picture.sha256, picture.name, picture.width, picture.height)
+            look = fingerprint(picture.pixels)
+            new = NewImage(picture.sha256, picture.name, picture.width, picture.height, look)
             yield Incoming(new, label_class)
 
 

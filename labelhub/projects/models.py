@@ -226,6 +226,9 @@ class Image(models.Model):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     fold = models.PositiveSmallIntegerField(help_text="Content hash mod k, for life.")
+    fingerprint = models.BigIntegerField(
+        null=True, help_text="How it looks, as likeness compares it; none: like no other."
+    )
     holdout = models.BooleanField(default=False, help_text="Never trained on; for evaluation.")
     status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
     parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="parts")

@@ -41,6 +41,7 @@ class NewImage:
     name: str
     width: int
     height: int
+    fingerprint: int | None = None  # how it looks, as ``likeness`` compares it
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ def add_images(*, project: Project, pictures: Sequence[NewImage], now: datetime)
                 width=picture.width,
                 height=picture.height,
                 fold=fold_of(picture.sha256),
+                fingerprint=picture.fingerprint,
                 created_at=now,
             )
             for picture in wanted.values()

@@ -223,6 +223,9 @@ class Candidate(models.Model):
         default=0.0, help_text="By the last ranking, where that looks at more than one belief."
     )
     shuffle = models.FloatField(help_text="A random number by content hash, for random draws.")
+    fingerprint = models.BigIntegerField(
+        null=True, help_text="The image's, for sheets of unlike pictures."
+    )
     leased_until = models.DateTimeField(default=LONG_AGO)
     asked_at = models.DateTimeField(default=LONG_AGO, help_text="When a grid last showed it.")
 

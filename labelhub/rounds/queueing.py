@@ -40,9 +40,14 @@ def open_for_labelling(
 
 def _enter(project: Project, images: Sequence[Image], batch: ConsensusBatch) -> None:
     """Give images without a place in the queues the one that their Consensus says."""
-    shuffles = {image.pk: _shuffle_of(image.sha256) for image in images}
+    of = {image.pk: image for image in images}
     Candidate.objects.bulk_create(
-        Candidate(project=project, shuffle=shuffles[place.image_id], **place._asdict())
+        Candidate(
+            project=project,
+            shuffle=_shuffle_of(of[place.image_id].sha256),
+            fingerprint=of[place.image_id].fingerprint,
+            **place._asdict(),
+        )
         for place in _places(project, batch)
     )
 

@@ -10,6 +10,7 @@ from labelhub.challenges.composer import (
     HOLDOUT_SHARE,
     Wishes,
     compose,
+    known_only,
 )
 from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.plans import Plan
@@ -175,3 +176,69 @@ def test_without_anything_to_ask_there_is_no_plan() -> None:
     gold = places("gold", [20, 21])
     for nothing in (pool(gold=gold), Pool({}, [], gold, {}, [], [], {})):
         assert compose(pool=nothing, wishes=WISHES, generator=dice()) is None
+
+
+def looking(places: Sequence[Place], *looks: int | None) -> list[Place]:
+    """The places with these fingerprints. Numbers below 2⁸ look alike, as do whole 9-bit steps."""
+    return [place._replace(fingerprint=look) for place, look in zip(places, looks, strict=True)]
+
+
+FAR, FARTHER = 0xFFFF << 16, 0xFFFF << 40  # unlike each other and every number below 2⁸
+
+
+def test_two_pictures_that_look_alike_never_stand_on_one_grid() -> None:
+    burst = looking(places("open", range(6)), 0, 1, 3, 7, FAR, FARTHER)
+    drawn = looking(places("random", [20, 21, 22]), 2, FAR + 1, None)
+    for seed in range(10):
+        plan = composed(pool(circles=burst, random=drawn), seed=seed)
+        shown = {tile.image_id for tile in plan.tiles}
+        assert shown == {0, 4, 5, 22}, "of each look the most wanted, and what is like no other"
+        assert not plan.spares
+
+
+def test_a_picture_that_looks_like_gold_does_not_stand_beside_it() -> None:
+    graded = Wishes(**{**vars(WISHES), "graded": True})
+    gold = [
+        *looking(places("gold", [30, 31]), 0, 1),
+        *looking(places("gold", [40], of=CROSS), FAR),
+    ]
+    wanted = looking(places("open", [1, 2, 3]), 3, FAR + 1, FARTHER)
+    for seed in range(10):
+        plan = composed(pool(circles=wanted, gold=gold), graded, seed=seed)
+        shown = {tile.image_id for tile in plan.tiles}
+        assert shown == {30, 40, 3}
+    only = known_only(pool=pool(gold=gold), wishes=graded, generator=dice())
+    assert only is not None
+    assert len(only.tiles) == 2, "Gold alone is thinned too"
+
+
+def test_when_all_that_is_left_looks_like_gold_it_is_asked_without_gold() -> None:
+    graded = Wishes(**{**vars(WISHES), "graded": True})
+    gold = [
+        *looking(places("gold", [30]), 0),
+        *looking(places("gold", [40], of=CROSS), FAR),
+    ]
+    plan = composed(pool(circles=looking(places("open", [1]), 1), gold=gold), graded)
+    assert [tile.image_id for tile in plan.tiles] == [1]
+
+
+def test_spares_look_like_no_tile_and_like_no_other_spare() -> None:
+    """Any two of them may come onto the same sheet."""
+    wishes = Wishes(**{**vars(WISHES), "size": 1})
+    looks = (0, 1, FAR, FAR + 1, FARTHER, None, None)
+    plan = composed(pool(circles=looking(places("open", range(7)), *looks)), wishes)
+    assert [tile.image_id for tile in plan.tiles] == [0]
+    assert [tile.image_id for tile in plan.spares] == [2, 4, 5, 6]
+
+
+def test_what_makes_room_for_no_looks_like_no_tile_either() -> None:
+    sure = [one._replace(probability=0.99) for one in places("open", range(9))]
+    circles = looking(sure, *(0xFFFF << 4 * n for n in range(1, 10)))
+    drawn = looking(places("random", [20, 21], of=CROSS), circles[0].fingerprint, None)
+    shown = {tile.image_id for tile in composed(pool(circles=circles, random=drawn)).tiles}
+    assert 21 in shown
+    assert 20 not in shown
+
+
+def test_pictures_without_a_fingerprint_are_unlike_each_other() -> None:
+    assert len(composed(pool(circles=places("open", range(9)))).tiles) == 9

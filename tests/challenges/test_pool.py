@@ -22,7 +22,7 @@ from labelhub.challenges.services import (
 )
 from labelhub.projects.models import Image
 from labelhub.rounds.models import Candidate
-from labelhub.rounds.queueing import exclude_image, take_back_gold
+from labelhub.rounds.queueing import exclude_image, include_image, take_back_gold
 from labelhub.votes.questions import Costs
 from tests.factories import NOON, dice, shapes_project, visitor
 
@@ -136,6 +136,24 @@ def test_a_spare_is_one_image_once_by_the_first_reason_to_ask_about_it() -> None
         *((n, information) for n in (4, 5, 6, 7)),
         *((n, random) for n in (8, 9)),
     ]
+
+
+@pytest.mark.django_db
+def test_of_a_burst_each_grid_shows_one_picture_and_what_leaves_the_queues_keeps_its_look() -> None:
+    project = shapes_project(images=120)
+    burst = list(project.candidates.filter(queue="open").values_list("image_id", flat=True)[:40])
+    for rows in (Candidate.objects.filter(image_id__in=burst), Image.objects.filter(pk__in=burst)):
+        rows.update(fingerprint=-7)
+    exclude_image(image=Image.objects.get(pk=burst[0]))
+    include_image(image=Image.objects.get(pk=burst[0]), now=NOON)
+    shown = []
+    for seed in range(12):
+        challenge = issue_challenge(annotator=visitor(project), now=NOON, generator=dice(seed))
+        images = challenge.tiles.values_list("image_id", flat=True)
+        shown.append(len(set(images) & set(burst)))
+    assert max(shown) == 1
+    assert sum(shown) >= 6
+    assert Candidate.objects.get(image_id=burst[0]).fingerprint == -7
 
 
 @pytest.mark.django_db

@@ -23,8 +23,13 @@ def pixels(number: int) -> np.ndarray:
 
 
 def png(number: int, **options: object) -> bytes:
+    return encoded(pixels(number), **options)
+
+
+def encoded(drawn: np.ndarray, **options: object) -> bytes:
+    """A PNG of (H, W, 3) uint8."""
     buffer = io.BytesIO()
-    Pillow.fromarray(pixels(number)).save(buffer, "PNG", **options)
+    Pillow.fromarray(drawn).save(buffer, "PNG", **options)
     return buffer.getvalue()
 
 

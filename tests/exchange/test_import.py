@@ -8,6 +8,7 @@ import pytest
 from labelhub.exchange import services
 from labelhub.exchange.items import SourceError
 from labelhub.exchange.services import ImportReport, import_images
+from labelhub.projects.likeness import fingerprint
 from labelhub.projects.models import Example, Gold, Image
 from labelhub.projects.pictures import open_full
 from labelhub.projects.services import create_project
@@ -230,3 +231,14 @@ def test_pictures_are_on_the_disk_before_their_rows_are_written(
 def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"nowhere: there is no such file or folder"):
         import_images(project=given.project(), source=tmp_path / "nowhere", now=NOON)
+
+
+def test_an_image_and_its_place_in_the_queues_know_how_it_looks(tmp_path: Path) -> None:
+    given.put(tmp_path / "in", "a.png", given.png(1))
+    given.put(tmp_path / "in", "b.png", given.png(2))
+    given.put(tmp_path / "in", "flat.png", given.encoded(np.full((16, 16, 3), 90, np.uint8)))
+    import_images(project=given.project(), source=tmp_path / "in", now=NOON)
+    for image in Image.objects.select_related("candidate"):
+        assert image.fingerprint == fingerprint(open_full(image.sha256))
+        assert image.candidate.fingerprint == image.fingerprint
+        assert (image.fingerprint is None) == (image.name == "flat.png")
