@@ -12,7 +12,7 @@ from labelhub.projects.selectors import catalogue
 from labelhub.projects.services import add_examples, record_gold, touch_catalogue
 from labelhub.rounds.acquisition import BY_RANKING, Standing, priorities
 from labelhub.rounds.models import LONG_AGO, Candidate
-from labelhub.rounds.places import QueuePlace
+from labelhub.rounds.places import QueuePlace, one_of_each_look
 from labelhub.votes.consensus import ConsensusBatch
 from labelhub.votes.models import Consensus
 from labelhub.votes.questions import GOLDEN_RATIO, Questions, best_questions
@@ -41,14 +41,15 @@ def open_for_labelling(
 def _enter(project: Project, images: Sequence[Image], batch: ConsensusBatch) -> None:
     """Give images without a place in the queues the one that their Consensus says."""
     of = {image.pk: image for image in images}
+    looks = {image.pk: image.fingerprint for image in images}
     Candidate.objects.bulk_create(
         Candidate(
             project=project,
             shuffle=_shuffle_of(of[place.image_id].sha256),
-            fingerprint=of[place.image_id].fingerprint,
+            fingerprint=looks[place.image_id],
             **place._asdict(),
         )
-        for place in _places(project, batch)
+        for place in one_of_each_look(_places(project, batch), looks)
     )
 
 
@@ -61,13 +62,18 @@ def requeue(
 ) -> None:
     """Move the open and holdout images of a batch to where their Consensus puts them now.
 
-    ``release`` ends their leases: their question was answered. Images without a place (examples,
-    excluded ones) get none; Gold keeps its own order. ``scores`` are a ranking's, by image id; else
-    they stay as they were.
+    ``release`` ends their leases: their question was answered. Else, of those that look alike all
+    but one are put off. Images without a place (examples, excluded ones) get none; Gold keeps its
+    own order. ``scores`` are a ranking's, by image id; else they stay as they were.
     """
     kept = {"queue"} if release else {"queue", "leased_until"}
     names = tuple(name for name in QueuePlace._fields if name not in kept)
-    rows = [[getattr(place, name) for name in names] for place in _places(project, batch, scores)]
+    places = _places(project, batch, scores)
+    if not release:
+        queued = Candidate.objects.filter(image_id__in=[place.image_id for place in places])
+        looks = queued.filter(fingerprint__isnull=False).values_list("image_id", "fingerprint")
+        places = one_of_each_look(places, dict(looks))
+    rows = [[getattr(place, name) for name in names] for place in places]
     update_rows(Candidate, names, rows, unless="queue = 'gold'")
 
 

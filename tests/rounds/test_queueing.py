@@ -1,5 +1,7 @@
 """Where an image waits, and for which question."""
 
+from hashlib import sha256
+
 import pytest
 
 from labelhub.challenges.composer import HOLDOUT_SHARE
@@ -7,10 +9,12 @@ from labelhub.challenges.models import Tile
 from labelhub.challenges.refusals import NothingToAsk
 from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import Gold, Image, Project
+from labelhub.projects.services import NewImage, add_images
 from labelhub.rounds.holdout import top_up_holdout
 from labelhub.rounds.models import Candidate
-from labelhub.rounds.queueing import MANY_PEOPLE, mark_gold, requeue
-from labelhub.votes.services import NewVote, record_votes
+from labelhub.rounds.places import LATER, QueuePlace, one_of_each_look
+from labelhub.rounds.queueing import MANY_PEOPLE, mark_gold, open_for_labelling, requeue
+from labelhub.votes.services import NewVote, record_votes, refresh_consensus
 from tests.factories import NOON, dice, shapes_project, true_key, visitor
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +121,83 @@ def test_a_grid_of_four_still_asks_something() -> None:
         grid = issue_challenge(annotator=visitor(project), now=NOON, generator=dice(seed))
         assert grid.tiles.exclude(reason=Tile.Reason.GOLD).exists()
         assert grid.tiles.filter(reason=Tile.Reason.GOLD).exists()
+
+
+def burst_of(project: Project, count: int) -> list[Image]:
+    """Open images that look alike, and one more that does not."""
+    pictures = [
+        NewImage(sha256(f"burst {number}".encode()).hexdigest(), "circle-1.png", 32, 32, look)
+        for number, look in enumerate([*range(count), -1])
+    ]
+    images = add_images(project=project, pictures=pictures, now=NOON).added
+    open_for_labelling(project=project, images=images, gold={}, now=NOON)
+    return images
+
+
+def put_off(images: list[Image]) -> list[Image]:
+    """Those that are wanted much less than the most wanted."""
+    wanted = dict(Candidate.objects.filter(image__in=images).values_list("image_id", "priority"))
+    return [image for image in images if wanted[image.pk] < 2 * LATER * max(wanted.values())]
+
+
+def ranked_again(project: Project, images: list[Image]) -> None:
+    batch = refresh_consensus(images=[image.pk for image in images], now=NOON)
+    requeue(project=project, batch=batch, release=False)
+
+
+def test_while_one_of_a_burst_is_open_the_others_of_it_wait() -> None:
+    project = shapes_project(images=3, gold_per_class=0)
+    images = burst_of(project, 5)
+    *burst, other = images
+    late = put_off(images)
+    assert len(late) == 4
+    assert other not in late
+    ranked_again(project, images)
+    assert len(put_off(images)) == 4
+    for _ in range(3):
+        [asked] = set(burst) - set(put_off(images))
+        for _ in range(2):  # an answer leaves the others waiting
+            say(project, asked, answer=True)
+            assert set(burst) - {asked} <= set(put_off(images))
+        asked.consensus.refresh_from_db()
+        assert asked.consensus.settled
+        burst.remove(asked)
+        ranked_again(project, images)
+        waiting = set(burst) & set(put_off(images))
+        assert len(waiting) == len(burst) - 1, "the next one is asked"
+
+
+def test_the_last_images_of_a_burst_are_still_asked_in_the_end() -> None:
+    project = shapes_project(images=0, gold_per_class=0)
+    images = burst_of(project, 3)
+    asked = set()
+    for seed in range(3):
+        ada = visitor(project)
+        challenge = issue_challenge(annotator=ada, now=NOON, generator=dice(seed))
+        asked |= set(challenge.tiles.values_list("image_id", flat=True))
+    assert asked == {image.pk for image in images}
+
+
+def test_what_is_contested_or_held_out_is_not_put_off_for_its_looks() -> None:
+    place = QueuePlace(
+        queue=Candidate.Queue.OPEN,
+        form=Candidate.Form.GRID,
+        settled=False,
+        label_class_id=1,
+        priority=0.5,
+        probability=0.3,
+        entropy=1.0,
+        score=0.0,
+        leased_until=NOON,
+        image_id=1,
+    )
+    kept = [
+        place,
+        place._replace(image_id=2, priority=-1.0),
+        place._replace(image_id=3, queue=Candidate.Queue.HOLDOUT, priority=100.1),
+        place._replace(image_id=4, settled=True),
+        place._replace(image_id=5),
+    ]
+    looks = {1: 0, 2: 0, 3: 0, 4: 0}  # the last has none
+    assert one_of_each_look(kept, looks) == kept
+    assert one_of_each_look(kept, {**looks, 5: 1})[-1].priority == 0.5 * LATER
