@@ -1,11 +1,11 @@
 """Composes a question sheet out of a pool: which form, which class, which tiles. No database.
 
 A sheet is a grid about one class, or one picture with all classes to choose from: whichever has the
-more wanted images for a person's time. A grid holds the most wanted images of its class, Gold of
-both kinds where it grades, now and then an image of the holdout, one drawn at random, and a settled
-one as a Check. At most 70 % of its tiles are expected to be selected, for a grid whose answer is
-always "all" teaches people to stop looking, and Gold of the class asked for keeps "none" from being
-the answer of most graded ones.
+more wanted images for a person's time, where no rare class is to be asked about on purpose. A grid
+holds the most wanted images of its class, Gold of both kinds where it grades, now and then an image
+of the holdout, one drawn at random, and a settled one as a Check. At most 70 % of its tiles are
+expected to be selected, for a grid whose answer is always "all" teaches people to stop looking, and
+Gold of the class asked for keeps "none" from being the answer of most graded ones.
 """
 
 from dataclasses import dataclass, replace
@@ -37,9 +37,12 @@ class Wishes:
     check_share: float
     costs: Costs
     wanted: Tile.Reason  # why the most wanted images are asked about
+    rare: tuple[int, ...] = ()  # LabelClass ids to be asked about on purpose, the rarest first
 
     @classmethod
-    def of(cls, project: Project, *, graded: bool, costs: Costs) -> "Wishes":
+    def of(
+        cls, project: Project, *, graded: bool, costs: Costs, rare: tuple[int, ...] = ()
+    ) -> "Wishes":
         """The project's."""
         return cls(
             size=project.tiles_per_grid,
@@ -48,6 +51,7 @@ class Wishes:
             check_share=project.check_share,
             costs=costs,
             wanted=WHY.get(Project.Acquisition(project.acquisition), Tile.Reason.UNCERTAIN),
+            rare=rare,
         )
 
     @property
@@ -66,6 +70,9 @@ def compose(*, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
     """Plan one sheet; None when nothing is left to ask."""
     if not pool.open:
         return None
+    for rare in _rare(pool, wishes):
+        if on_purpose := _grid(rare, pool, wishes, generator):
+            return on_purpose
     asked = _class_to_ask(pool, wishes.size, generator)
     grid = partial(_grid, asked.label_class_id, pool, wishes, generator)
     if not pool.choice:
@@ -177,6 +184,15 @@ def _spares(sheet: Sheet, pool: Pool, wishes: Wishes) -> tuple[PlannedTile, ...]
                 spares[place.image_id] = sheet.tile(place, reason)
                 looks.append(place.fingerprint)
     return tuple(spares.values())
+
+
+def _rare(pool: Pool, wishes: Wishes) -> list[int]:
+    """The rare classes that have something to ask. Those without Gold cost no graded sheet."""
+    return [
+        one
+        for one in wishes.rare
+        if pool.open.get(one) and not (wishes.graded and not pool.gold_of.get(one))
+    ]
 
 
 class _Asked(NamedTuple):

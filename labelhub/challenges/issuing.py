@@ -15,6 +15,7 @@ from labelhub.challenges.composer import Wishes
 from labelhub.challenges.models import Challenge, Tile
 from labelhub.challenges.plans import Plan, PlannedTile
 from labelhub.challenges.pool import read_pool
+from labelhub.projects.models import Project
 from labelhub.projects.prepared import PreparedUpdate, columns
 from labelhub.projects.rows import insert_row, insert_rows
 from labelhub.projects.selectors import catalogue
@@ -25,6 +26,8 @@ _IS_GOLD = Q(queue=Candidate.Queue.GOLD)
 PROBATION = timedelta(minutes=20)  # between the grids of somebody whose answers tell nothing
 CONTENDERS = 3  # classes compared for one grid: the best of a few random ones
 CONTENDERS_AT_THE_END = 50  # classes looked through before we say that nothing is left
+RARE_SHARE = 0.05  # of the sheets: about the class that was found least so far
+RAREST = 2  # classes read for one of these, should somebody have seen all of the first
 
 
 class Clash(RuntimeError):
@@ -46,20 +49,39 @@ def plan_grid(
         return None
     askable = [entry.id for entry in catalogue(project).askable]
     contenders = CONTENDERS_AT_THE_END if everywhere else CONTENDERS
+    rare = [] if everywhere or not believed else _rare(project, askable, generator)
+    others = [one for one in askable if one not in rare]
+    drawn = generator.sample(others, min(contenders - len(rare), len(others)))
     pool = read_pool(
         project_id=project.pk,
         annotator_id=annotator.pk,
-        classes=generator.sample(askable, min(contenders, len(askable))),
+        classes=[*rare, *drawn],
         size=project.tiles_per_grid,
         choices=project.asks_choices,
         generator=generator,
         now=now,
         everywhere=everywhere,
     )
-    wishes = Wishes.of(project, graded=_is_graded(annotator, generator), costs=Costs())
+    graded = _is_graded(annotator, generator)
+    wishes = Wishes.of(project, graded=graded, costs=Costs(), rare=tuple(rare))
     if not believed:
         return composer.known_only(pool=pool, wishes=wishes, generator=generator)
     return composer.compose(pool=pool, wishes=wishes, generator=generator)
+
+
+def _rare(project: Project, askable: Sequence[int], generator: Random) -> list[int]:
+    """Now and then, the classes found least so far of those that have images to ask about; else
+    none. Equals are drawn from.
+
+    A class of few images never sums to the most: without this it would wait for all others. The
+    counts are those of the last count of the project's progress.
+    """
+    found: dict[str, int] = project.progress.found or {}
+    waiting = [one for one in askable if str(one) in found]
+    if not waiting or generator.random() >= RARE_SHARE:
+        return []
+    generator.shuffle(waiting)
+    return sorted(waiting, key=lambda one: found[str(one)])[:RAREST]
 
 
 def _was_graded(annotator: Annotator, *, since: datetime) -> bool:

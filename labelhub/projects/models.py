@@ -163,6 +163,9 @@ class Progress(models.Model):
     contested = models.PositiveIntegerField(
         default=0, help_text="Images that many people have judged and not settled."
     )
+    found = models.JSONField(
+        null=True, help_text="Settled images of each class that has some to ask about, by its id."
+    )
     counted_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from labelhub.projects.models import Image, Progress, Project
 from labelhub.rounds.contested import is_contested
+from labelhub.rounds.models import Candidate
 from labelhub.votes.models import Consensus, Vote
 
 
@@ -19,7 +20,24 @@ def count_progress(*, now: datetime) -> None:
             voted=Count("id", filter=Q(humans__gt=0)),
             settled=Count("id", filter=Q(settled=True)),
         )
+        counts["found"] = _found(project, active)
         counts["votes"] = Vote.objects.filter(project=project, retraction__isnull=True).count()
         shown = project.progress
         if any(getattr(shown, name) != count for name, count in counts.items()):
             Progress.objects.filter(pk=shown.pk).update(**counts, counted_at=now)
+
+
+def _found(project: Project, active: QuerySet[Consensus]) -> dict[str, int]:
+    """Settled images of each class, by its id as JSON has it, where a grid can ask for more.
+
+    What is contested or tells nothing is not worth a grid.
+    """
+    waiting = Candidate.objects.filter(
+        project=project, queue=Candidate.Queue.OPEN, settled=False, priority__gt=0
+    )
+    if project.asks_choices:
+        waiting = waiting.filter(form=Candidate.Form.GRID)
+    settled = active.filter(settled=True).values_list("label_class").annotate(Count("id"))
+    found = dict(settled)
+    asked = waiting.values_list("label_class", flat=True).order_by("label_class").distinct()
+    return {str(label_class_id): found.get(label_class_id, 0) for label_class_id in asked}

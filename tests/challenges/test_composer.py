@@ -242,3 +242,28 @@ def test_what_makes_room_for_no_looks_like_no_tile_either() -> None:
 
 def test_pictures_without_a_fingerprint_are_unlike_each_other() -> None:
     assert len(composed(pool(circles=places("open", range(9)))).tiles) == 9
+
+
+def test_a_rare_class_is_asked_about_whatever_is_wanted_more() -> None:
+    rare = Wishes(**{**vars(WISHES), "rare": (CROSS,)})
+    circles, crosses = places("open", range(9)), places("open", [20], priority=0.01, of=CROSS)
+    choice = places("choice", range(30, 38), priority=0.9)
+    both = pool(circles=circles, crosses=crosses, choice=choice)
+    assert composed(both).form == CHOICE
+    plan = composed(both, rare)
+    assert plan.label_class_id == CROSS
+    assert 20 in {tile.image_id for tile in plan.tiles}
+    assert composed(pool(circles=circles, choice=choice), rare).form == CHOICE, "none is open"
+
+
+def test_a_rare_class_without_gold_costs_no_graded_grid() -> None:
+    wishes = Wishes(**{**vars(WISHES), "rare": (CROSS,), "graded": True})
+    circles, crosses = places("open", range(9)), places("open", [20], priority=0.01, of=CROSS)
+    gold = places("gold", [40, 41])
+    assert composed(pool(circles=circles, crosses=crosses, gold=gold), wishes).label_class_id == (
+        CIRCLE
+    )
+    known = [*gold, *places("gold", [50], of=CROSS)]
+    plan = composed(pool(circles=circles, crosses=crosses, gold=known), wishes)
+    assert plan.label_class_id == CROSS
+    assert {40, 50} <= {tile.image_id for tile in plan.tiles}
