@@ -13,33 +13,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from classifier.config import TrainConfig
-from classifier.features import BLOCKS, Describer
+from classifier.features import Describer
 from classifier.model import build
-from classifier.recipes.features import BlockHead, FeatureNetwork
+from classifier.pool import Pool
+from classifier.recipes.features import OPINIONS, FeatureNetwork
 
 RIDGE = 8.0  # nats a unit of squared weight
-TURNS = 40  # of L-BFGS
-LEAST_STD = 1e-3
+TURNS = 100  # of L-BFGS
 OPINION_TURNS = 60
 OPINION_STRENGTH = 4.0  # images' worth of belief that the heads count alike and are calibrated
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Mean and deviation (FEATURES,) of the features of the whole pool, labelled or not."""
-
-    mean: npt.NDArray[np.float32]
-    std: npt.NDArray[np.float32]
-
-    @classmethod
-    def of(cls, features: npt.NDArray[np.float16]) -> "Statistics":
-        """Over features (n, FEATURES)."""
-        wide = features.astype(np.float32)
-        return cls(wide.mean(axis=0), wide.std(axis=0) + LEAST_STD)
 
 
 @dataclass(frozen=True)
@@ -57,34 +43,32 @@ def train_heads(
     *,
     folds: int,
     describer: Describer,
-    statistics: Statistics,
+    pool: Pool,
     on_progress: Callable[[float], None] | None = None,
 ) -> tuple[list[FeatureNetwork], FeatureNetwork]:
     """A network for each fold, trained on the others, and one trained on all.
 
-    The same arguments give the same weights on a CPU. ``on_progress`` hears the share that is done;
-    what it raises stops the training and comes out here. Raises ValueError for targets that are not
-    finite.
+    No fold's heads begin where labels of that fold have been: they begin at zero. The same
+    arguments give the same weights on a CPU. ``on_progress`` hears the share that is done; what it
+    raises stops the training and comes out here. Raises ValueError for targets that are not finite.
     """
     if not np.isfinite(lessons.targets).all():
         raise ValueError("targets hold NaN or infinity")
-    x = torch.from_numpy(lessons.features.astype(np.float32))
+    networks = [_untrained(config, describer, pool) for _ in range(folds + 1)]
+    read = networks[-1].read(torch.from_numpy(lessons.features.astype(np.float32)))
     t = torch.from_numpy(lessons.targets).float()
     groups = torch.from_numpy(lessons.folds)
-    networks = [_untrained(config, describer, statistics) for _ in range(folds + 1)]
-    said = torch.zeros(len(BLOCKS), *t.shape)  # of each image by the heads that did not see it
-    done, steps = 0, len(BLOCKS) * (folds + 1)
-    for number, block in enumerate(BLOCKS):
-        standardised = _head(networks[-1], number).standardised(x[:, block])
-        served = _fit(standardised, t, start=None)
-        for fold, network in enumerate([*networks[:folds], networks[-1]]):
+    said = torch.zeros(OPINIONS, *t.shape)  # of each image by the heads that did not see it
+    done, steps = 0, OPINIONS * (folds + 1)
+    for number, rows in enumerate(read):
+        line = _Narrowed.of(pool, number, rows)
+        for fold, network in enumerate(networks):  # the last sees every fold
             seen = groups != fold
-            fitted = served if fold == folds else _fit(standardised[seen], t[seen], start=served)
-            _put(_head(network, number), fitted)
+            weight, bias = _fit(line.rows[seen], t[seen])
             if fold < folds:
-                weight, bias = fitted
-                logits = standardised[~seen] @ weight + bias
+                logits = line.rows[~seen] @ weight + bias
                 said[number, ~seen] = functional.log_softmax(logits, dim=1)
+            line.put(network.heads[number], weight, bias)
             done += 1
             if on_progress:
                 on_progress(done / steps)
@@ -94,40 +78,49 @@ def train_heads(
     return networks[:folds], networks[-1]
 
 
-def _untrained(config: TrainConfig, describer: Describer, statistics: Statistics) -> FeatureNetwork:
+def _untrained(config: TrainConfig, describer: Describer, pool: Pool) -> FeatureNetwork:
     network = build(config)
     if not isinstance(network, FeatureNetwork):
         raise TypeError(f"recipe {config.recipe!r} has no heads on features")
-    network.get_buffer("patch_filters").copy_(describer.dictionary.filters)
-    network.get_buffer("patch_offsets").copy_(describer.dictionary.offsets)
-    for number, block in enumerate(BLOCKS):
-        head = _head(network, number)
-        head.get_buffer("mean").copy_(torch.from_numpy(statistics.mean[block]))
-        head.get_buffer("std").copy_(torch.from_numpy(statistics.std[block]))
+    network.see(describer, pool)
     return network.eval()
 
 
-def _head(network: FeatureNetwork, number: int) -> BlockHead:
-    return [head for head in network.heads if isinstance(head, BlockHead)][number]
+@dataclass(frozen=True)
+class _Narrowed:
+    """Rows (n, p) of what a head reads, along the few directions in which pictures differ.
 
-
-@torch.no_grad()
-def _put(head: BlockHead, fitted: tuple[Tensor, Tensor]) -> None:
-    weight, bias = fitted
-    head.linear.weight.copy_(weight.T)
-    head.linear.bias.copy_(bias)
-
-
-def _fit(
-    x: Tensor, targets: Tensor, *, start: tuple[Tensor, Tensor] | None
-) -> tuple[Tensor, Tensor]:
-    """Weight (d, K) and bias (K,) of least loss plus RIDGE times the squared weights.
-
-    Centring the start on the head of all images changes where the search begins, not where it ends.
+    A head of least squared weights has none across them, so that fitting p weights a class is
+    fitting them all, but for what little lies beyond the principal ones.
     """
+
+    rows: Tensor
+    centre: Tensor  # (d,)
+    axes: Tensor  # (d, p)
+
+    @classmethod
+    def of(cls, pool: Pool, number: int, rows: Tensor) -> "_Narrowed":
+        """Of what the head of this number reads, (n, d)."""
+        if number == len(pool.directions):  # the place in the pool: few numbers already
+            size = rows.shape[1]
+            return cls(rows, torch.zeros(size), torch.eye(size))
+        one = pool.directions[number]
+        return cls((rows - one.centre) @ one.axes, one.centre, one.axes)
+
+    @torch.no_grad()
+    def put(self, head: nn.Module, weight: Tensor, bias: Tensor) -> None:
+        """Give a head the weight (p, K) and bias (K,) that were fitted on the narrowed rows."""
+        if not isinstance(head, nn.Linear):
+            raise TypeError(f"{head} is no linear head")
+        wide = self.axes @ weight  # (d, K)
+        head.weight.copy_(wide.T)
+        head.bias.copy_(bias - self.centre @ wide)
+
+
+def _fit(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Weight (d, K) and bias (K,) of least loss plus RIDGE times the squared weights."""
     classes = targets.shape[1]
-    weight = torch.zeros(x.shape[1], classes) if start is None else start[0].clone()
-    bias = torch.zeros(classes) if start is None else start[1].clone()
+    weight, bias = torch.zeros(x.shape[1], classes), torch.zeros(classes)
     log_targets = targets.clamp(min=1e-12).log()
 
     def loss() -> Tensor:

@@ -1,5 +1,6 @@
 """Pictures as networks see them: memory-mapped shards, filled once from the stored files."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from classifier import pool
 from classifier.config import TrainConfig
 from classifier.dataset import ShardStore, prepare_image
 from classifier.features import FEATURES, Describer
+from classifier.pool import Pool
 from classifier.recipes.features import FeatureNetwork
 from labelhub.projects.models import Image, Project
 from labelhub.projects.pictures import PictureMissing, open_full
@@ -50,17 +53,41 @@ class Pictures:
             return self.features(network.describer, images)
         return self.of(images)
 
-    def features(
-        self, describer: Describer, images: NDArray[np.int64], *, heard: Heard | None = None
-    ) -> NDArray[np.float16]:
+    def features(self, describer: Describer, images: NDArray[np.int64]) -> NDArray[np.float16]:
         """Features (n, FEATURES) of these images; describes those that never were."""
+        store = self._described(describer, images, None)
+        return store.read(store.rows_for(images))
+
+    def describe(self, describer: Describer, *, heard: Heard) -> None:
+        """Describe every picture that never was."""
+        self._described(describer, np.sort(self.ids), heard)
+
+    def pool(self, describer: Describer) -> Pool:
+        """What all the pictures tell; learned anew where others have come or gone."""
+        ids = np.sort(self.ids)
+        sample = ids[:: -(-len(ids) // pool.SAMPLE)]
+        name = hashlib.sha256(f"{describer.name} {sample.tolist()}".encode()).hexdigest()[:16]
+        folder = self._beside("pool")
+        path = folder / f"{name}.safetensors"
+        if path.is_file():
+            return Pool.load(path)
+        learned = Pool.of(self.features(describer, sample))
+        for old in folder.glob("*.safetensors"):
+            old.unlink(missing_ok=True)
+        learned.save(path)
+        return learned
+
+    def _described(
+        self, describer: Describer, images: NDArray[np.int64], heard: Heard | None
+    ) -> ShardStore:
+        """The store of features, with these images in it."""
         store = ShardStore(self._beside(f"features-{describer.name}"), (FEATURES,), np.float16)
         missing = images[~np.isin(images, store.ids)]
         for done, part in enumerate(_batches(missing)):
             if heard:
                 heard(done * BATCH / len(missing))
             store.append(part.tolist(), describer.describe(self.of(part)))
-        return store.read(store.rows_for(images))
+        return store
 
     def describer(self) -> Describer:
         """The project's own describer, learned from its pictures the first time it is asked for.

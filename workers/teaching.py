@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from classifier import checkpoint
 from classifier.checkpoint import LoadedModel
 from classifier.config import TrainConfig
-from classifier.heads import Lessons, Statistics, train_heads
+from classifier.heads import Lessons, train_heads
 from classifier.train import Progress
 from workers.datasets import Pictures
 from workers.networks import trained
@@ -75,13 +75,12 @@ def _heads(task: Task) -> Networks:
         task.shown({"stage": "fitting the heads", "fraction": round(0.9 + 0.1 * share, 3)})
 
     describer = task.pictures.describer()
-    ids = np.sort(task.pictures.ids)
-    everything = task.pictures.features(describer, ids, heard=describing)
+    task.pictures.describe(describer, heard=describing)
     snapshot, config = task.snapshot, task.config
     use = snapshot.trainable
     count = fold_networks(config.recipe)
     lessons = Lessons(
-        features=everything[np.searchsorted(ids, snapshot.images[use])],
+        features=task.pictures.features(describer, snapshot.images[use]),
         targets=snapshot.targets[use],
         folds=snapshot.folds[use] % count,
     )
@@ -90,7 +89,7 @@ def _heads(task: Task) -> Networks:
         lessons,
         folds=count,
         describer=describer,
-        statistics=Statistics.of(everything),
+        pool=task.pictures.pool(describer),
         on_progress=fitting,
     )
     loaded = []

@@ -6,28 +6,51 @@ from torch.nn import functional
 
 from classifier import patches
 from classifier.config import TrainConfig
-from classifier.features import BLOCKS, Describer
+from classifier.features import BLOCKS, FEATURES, Describer
+from classifier.manifold import COORDINATES, LANDMARKS, Manifold
 from classifier.patches import PatchDictionary
+from classifier.pool import LEADING, LENGTH, Pool, neighbourhood, standardised
 
-LENGTH = 20.0  # of a standardised description, so that its head's weights are of about one
+OPINIONS = len(BLOCKS) + 1  # a head for each block, and one for the place in the pool
 
 
 class FeatureNetwork(nn.Module):
     """Pixels (n, C, H, W), or the features (n, FEATURES) that stand for them, to logits (n, K).
 
-    A block's features are standardised and brought to one length, a linear head reads them, and the
-    logits are the heads' log-softmax, weighed by ``opinion``. The dictionary of patches travels
-    with the file; the backbone is the pretrained one that every such network shares.
+    A block's features are standardised and brought to one length, and so is the picture's place
+    among those of the pool. A linear head reads each, and the logits are the heads' log-softmax,
+    weighed by ``opinion``. The dictionary of patches and the pool's landmarks travel with the file;
+    the backbone is the pretrained one that every such network shares.
     """
 
     def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
-        depth = channels * patches.PATCH**2
+        depth, leading = channels * patches.PATCH**2, len(BLOCKS) * LEADING
+        half = torch.float16
         self.register_buffer("patch_filters", torch.zeros(depth, patches.WORDS))
         self.register_buffer("patch_offsets", torch.zeros(patches.WORDS))
-        self.register_buffer("opinion", torch.full((len(BLOCKS),), 1 / len(BLOCKS)))
-        sizes = [block.stop - block.start for block in BLOCKS]
-        self.heads = nn.ModuleList(BlockHead(size, classes) for size in sizes)
+        self.register_buffer("mean", torch.zeros(FEATURES))
+        self.register_buffer("deviation", torch.ones(FEATURES))
+        self.register_buffer("centre", torch.zeros(FEATURES))
+        self.register_buffer("leading", torch.zeros(FEATURES, LEADING, dtype=half))
+        self.register_buffer("landmarks", torch.zeros(LANDMARKS, leading, dtype=half))
+        self.register_buffer("places", torch.zeros(LANDMARKS, COORDINATES, dtype=half))
+        self.register_buffer("opinion", torch.full((OPINIONS,), 1 / OPINIONS))
+        sizes = [block.stop - block.start for block in BLOCKS] + [COORDINATES]
+        self.heads = nn.ModuleList(nn.Linear(size, classes) for size in sizes)
+
+    @torch.no_grad()
+    def see(self, describer: Describer, pool: Pool) -> None:
+        """Take over what makes features, and what the pool tells of them."""
+        self.get_buffer("patch_filters").copy_(describer.dictionary.filters)
+        self.get_buffer("patch_offsets").copy_(describer.dictionary.offsets)
+        for block, directions in zip(BLOCKS, pool.directions, strict=True):
+            self.get_buffer("mean")[block] = directions.mean
+            self.get_buffer("deviation")[block] = directions.deviation
+            self.get_buffer("centre")[block] = directions.centre
+            self.get_buffer("leading")[block] = directions.leading.half()
+        self.get_buffer("landmarks").copy_(pool.manifold.landmarks)
+        self.get_buffer("places").copy_(pool.manifold.places)
 
     @property
     def describer(self) -> Describer:
@@ -38,34 +61,25 @@ class FeatureNetwork(nn.Module):
 
     def forward(self, seen: Tensor) -> Tensor:
         features = self.describer.features(seen) if seen.ndim == 4 else seen.float()
-        said = torch.stack(self.opinions(features))  # (blocks, images, classes)
+        said = torch.stack(
+            [
+                functional.log_softmax(head(rows), dim=1)
+                for head, rows in zip(self.heads, self.read(features), strict=True)
+            ]
+        )  # (heads, images, classes)
         return torch.einsum("b,bnk->nk", self.get_buffer("opinion"), said)
 
-    def opinions(self, features: Tensor) -> list[Tensor]:
-        """What each head says of features (n, FEATURES): log-softmax (n, K), a block each."""
-        return [
-            functional.log_softmax(head(features[:, block]), dim=1)
-            for head, block in zip(self.heads, BLOCKS, strict=True)
-        ]
-
-
-class BlockHead(nn.Module):
-    """One block's features (n, d) to logits (n, K)."""
-
-    def __init__(self, features: int, classes: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("std", torch.ones(features))
-        self.linear = nn.Linear(features, classes)
-
-    def forward(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.linear(self.standardised(features))
-        return logits
-
-    def standardised(self, features: Tensor) -> Tensor:
-        """(n, d) of mean zero and deviation one in each column, each row of one length."""
-        centred = (features - self.get_buffer("mean")) / self.get_buffer("std")
-        return functional.normalize(centred, dim=1) * LENGTH
+    def read(self, features: Tensor) -> list[Tensor]:
+        """What each head reads of features (n, FEATURES): rows of one length, (n, size) a head."""
+        mean, deviation, centre, leading = (
+            self.get_buffer(name) for name in ("mean", "deviation", "centre", "leading")
+        )
+        rows = [standardised(features[:, one], mean[one], deviation[one]) for one in BLOCKS]
+        alike = neighbourhood(
+            rows, [leading[one].float() for one in BLOCKS], [centre[one] for one in BLOCKS]
+        )
+        manifold = Manifold(self.get_buffer("landmarks"), self.get_buffer("places"))
+        return [*rows, functional.normalize(manifold.coordinates(alike), dim=1) * LENGTH]
 
 
 def features(config: TrainConfig) -> FeatureNetwork:
