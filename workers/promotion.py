@@ -1,11 +1,13 @@
 """The promotion gate: may a new network serve? A reason in words either way. Arrays only."""
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
 
-MARGIN = 0.02  # a version may be worse than the one serving by this much accuracy, not more
+MARGIN = 0.02  # accuracy: a version that is worse than the one serving by more is refused
+CONFIDENCE = 0.9  # that it is worse at all, which a few Gold images may not tell
 ABOVE_CHANCE = 1.5  # times the accuracy of guessing that a first version must reach
 
 
@@ -62,13 +64,28 @@ def _compared(
         )
     if old is None:
         return Verdict(promote=True, reason=f"{shown}; the first version in service")
-    before = float((old.argmax(axis=1) == labels).mean())
-    difference = f"{abs(accuracy - before):.1%}"
-    if accuracy < before - MARGIN:
-        return Verdict(
-            promote=False,
-            reason=f"{shown}: {difference} below the version in service, which is more than the "
-            f"{MARGIN:.0%} that chance may cost",
-        )
-    direction = "above" if accuracy >= before else "below"
-    return Verdict(promote=True, reason=f"{shown}: {difference} {direction} the version before")
+    return _against(old.argmax(axis=1) == labels, new.argmax(axis=1) == labels, shown)
+
+
+def _against(old: NDArray[np.bool_], new: NDArray[np.bool_], shown: str) -> Verdict:
+    """The verdict over what two versions are right on, (n,) each, of the same images."""
+    drop = float(old.mean() - new.mean())
+    difference = f"{abs(drop):.1%}"
+    if drop <= MARGIN:
+        direction = "below" if drop > 0 else "above"
+        return Verdict(promote=True, reason=f"{shown}: {difference} {direction} the version before")
+    lost, won = int((old & ~new).sum()), int((new & ~old).sum())
+    below = f"{shown}: {difference} below the version in service ({lost} lost, {won} won)"
+    if _chance(lost, won) <= 1 - CONFIDENCE:
+        return Verdict(promote=False, reason=f"{below}, more than {MARGIN:.0%} and than chance")
+    return Verdict(promote=True, reason=f"{below}, which may be chance")
+
+
+def _chance(lost: int, won: int) -> float:
+    """How likely as good a version loses so many or more of the images that the two differ on.
+
+    The exact sign test of McNemar 1947.
+    """
+    differing = lost + won
+    ways = sum(comb(differing, count) for count in range(lost, differing + 1))
+    return float(ways / 2**differing)

@@ -42,6 +42,19 @@ def test_a_version_is_promoted_unless_it_is_worse_beyond_the_margin(
     assert reason in answer.reason
 
 
+@pytest.mark.parametrize(
+    ("lost", "won", "promote"),
+    [(3, 0, True), (4, 0, False), (7, 3, True), (9, 3, False), (20, 14, True), (60, 10, False)],
+)
+def test_a_loss_that_may_be_chance_does_not_keep_a_version_from_serving(lost, won, promote) -> None:
+    old, new = right_on(1.0), right_on(1.0)
+    new[:lost] = np.roll(new[:lost], 1, axis=1)
+    old[lost : lost + won] = np.roll(old[lost : lost + won], 1, axis=1)
+    answer = decide(new=new, old=old, labels=LABELS, measured_on="Gold images", served=new)
+    assert answer.promote == promote
+    assert f"({lost} lost, {won} won)" in answer.reason
+
+
 def test_a_collapsed_network_is_refused_however_good_its_fold_networks_are() -> None:
     answer = verdict(0.8, 0.6, served=0.25)
     assert not answer.promote
