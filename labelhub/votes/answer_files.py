@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import math
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -121,8 +122,9 @@ def _opened(path: Path) -> TextIO:
 
 
 def _by_value(name: str) -> tuple[float, str]:
-    """Numbers by their value, before words."""
+    """Numbers by their value, before words; NaN, which has no place among numbers, is a word."""
     try:
-        return (float(name), name)
+        value = float(name)
     except ValueError:
-        return (float("inf"), name)
+        value = math.inf
+    return (math.inf if math.isnan(value) else value, name)

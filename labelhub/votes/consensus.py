@@ -23,6 +23,14 @@ class MixedParameters(ValueError):
     """Images of one refresh rest on Parameters over different classes."""
 
 
+class UnknownImage(ValueError):
+    """A vote is on an image that its project does not have, or that has no Consensus yet."""
+
+
+class UnknownClass(ValueError):
+    """A vote names a class that the Parameters of its image do not have."""
+
+
 @dataclass(frozen=True)
 class Basis:
     """What a consensus rests on besides votes: an annotator model and the network's priors."""
@@ -194,7 +202,12 @@ def states_on(basis: Basis, images: Sequence[int]) -> list[ImageState]:
 
 
 def compute(states: Sequence[ImageState]) -> ConsensusBatch:
-    """Read the standing votes and do the arithmetic. Raises MixedParameters."""
+    """Read the standing votes and do the arithmetic.
+
+    Raises UnknownImage without any state, UnknownClass, MixedParameters.
+    """
+    if not states:
+        raise UnknownImage("none of these images has a Consensus")
     model = states[0].model
     if any(state.model.id != model.id for state in states):
         # A promotion is rewriting rows right now: each image by the parameters that it names.
@@ -213,15 +226,21 @@ def compute(states: Sequence[ImageState]) -> ConsensusBatch:
 
 
 def votes_of(images: Sequence[int], model: AnnotatorModel) -> tuple[VoteTable, list[int]]:
-    """The standing votes of images as columns, and how many people whose votes count cast them."""
+    """The standing votes of images as columns, and how many people whose votes count cast them.
+
+    Raises UnknownClass.
+    """
     place = {image_id: number for number, image_id in enumerate(images)}
     index = {label_class: number for number, label_class in enumerate(model.label_classes)}
-    rows = [
-        (place[image_id], annotator_id, index[label_class_id], answer, kind == Vote.Kind.CHOICE)
-        for image_id, label_class_id, answer, kind, annotator_id in _standing_votes.rows(
-            images=list(images)
-        )
-    ]
+    try:
+        rows = [
+            (place[image_id], annotator_id, index[label_class_id], answer, kind == Vote.Kind.CHOICE)
+            for image_id, label_class_id, answer, kind, annotator_id in _standing_votes.rows(
+                images=list(images)
+            )
+        ]
+    except KeyError as error:
+        raise UnknownClass(f"a vote names class {error}, which its image's project lacks") from None
     if not rows:
         return VoteTable.empty(), [0] * len(images)
     votes = VoteTable(*(np.array(column) for column in zip(*rows, strict=True)))

@@ -9,7 +9,14 @@ from django.db import transaction
 from labelhub.annotators.models import Annotator
 from labelhub.projects.models import Project
 from labelhub.projects.rows import insert_rows, update_rows, upsert_rows
-from labelhub.votes.consensus import Basis, ConsensusBatch, compute, standing_states, states_on
+from labelhub.votes.consensus import (
+    Basis,
+    ConsensusBatch,
+    UnknownImage,
+    compute,
+    standing_states,
+    states_on,
+)
 from labelhub.votes.models import Consensus, Retraction, Vote
 from labelhub.votes.parameters import first_parameters
 
@@ -56,8 +63,9 @@ def record_votes(
 ) -> ConsensusBatch:
     """Append the votes and bring the Consensus of their images up to date; one transaction.
 
-    Raises IntegrityError when the annotator has a standing vote on one of these images and classes;
-    a transaction around this one is then to be given up too.
+    Raises IntegrityError when the annotator has a standing vote on one of these images and classes,
+    UnknownImage or UnknownClass when the project does not have one of them; a transaction around
+    this one is then to be given up too.
     """
     with transaction.atomic(savepoint=False):
         insert_rows(
@@ -78,7 +86,17 @@ def record_votes(
                 for vote in votes
             ],
         )
-        return refresh_consensus(images=[vote.image_id for vote in votes], now=now)
+        batch = refresh_consensus(images=[vote.image_id for vote in votes], now=now)
+        _require_own(project, votes, batch)
+        return batch
+
+
+def _require_own(project: Project, votes: Sequence[NewVote], batch: ConsensusBatch) -> None:
+    """Raises UnknownImage for a vote on an image that is not one of the project's."""
+    own = {state.image_id for state in batch.states if state.project_id == project.pk}
+    for vote in votes:
+        if vote.image_id not in own:
+            raise UnknownImage(f"{project.name} has no image {vote.image_id} to vote on")
 
 
 def retract_votes(
