@@ -1,5 +1,7 @@
 """The arithmetic of the consensus: properties that hold for any votes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,11 +9,15 @@ from hypothesis import strategies as st
 
 from labelhub.votes import aggregation
 from labelhub.votes.aggregation import VoteTable
-from labelhub.votes.crowd import Crowd
+from labelhub.votes.crowd import Crowd, Skills
 
 CLASSES = 4
 votes_of_one_image = st.lists(
     st.tuples(st.integers(0, CLASSES - 1), st.booleans(), st.booleans()), max_size=30
+)
+ANYBODY = st.floats(-50, 50)  # how somebody differs from the crowd, on the logit scale
+beliefs = st.lists(st.floats(0.001, 1), min_size=CLASSES, max_size=CLASSES).map(
+    lambda weights: np.array(weights) / sum(weights)
 )
 
 
@@ -96,3 +102,38 @@ def test_one_image_weighs_by_what_its_votes_say() -> None:
     assert weights[0] == pytest.approx(0)
     assert weights[1] == pytest.approx(1)
     assert 0 < weights[2] < 1
+
+
+@given(beliefs)
+def test_without_a_vote_nothing_is_surer_than_the_prior(prior) -> None:
+    assert consensus([], prior) == pytest.approx(prior, abs=1e-12)
+    mixed = aggregation.mixed_prior(prior[None], 0.003)[0]
+    assert mixed.max() <= prior.max() + 1e-12
+    assert mixed.sum() == pytest.approx(1)
+
+
+@given(
+    st.tuples(st.integers(0, CLASSES - 1), st.booleans(), st.booleans()),
+    st.tuples(ANYBODY, ANYBODY, ANYBODY),
+)
+def test_one_vote_is_never_certain_whoever_casts_it(vote, offsets) -> None:
+    skills = Skills(np.array([0]), *np.array(offsets)[:, None], counts=np.array([True]))
+    crowd = replace(Crowd.unmeasured(CLASSES), skills=skills)
+    unknown = np.full((1, CLASSES), 1 / CLASSES)
+    [p] = aggregation.posterior(unknown, table([vote]), crowd)
+    assert np.isfinite(p).all()
+    assert p.max() < 0.999
+
+
+@given(votes_of_one_image, beliefs, st.integers(0, 2**32 - 1))
+def test_many_images_at_once_are_each_what_they_are_alone(votes, prior, seed) -> None:
+    images = 5
+    one = table(votes)
+    rng = np.random.default_rng(seed)
+    spread = replace(one, image=rng.integers(0, images, len(votes)))
+    crowd = Crowd.unmeasured(CLASSES)
+    at_once = aggregation.posterior(np.tile(prior, (images, 1)), spread, crowd)
+    for image in range(images):
+        own = spread.only(spread.image == image)
+        alone = aggregation.posterior(prior[None], replace(own, image=own.image * 0), crowd)
+        assert at_once[image] == pytest.approx(alone[0], abs=1e-12)

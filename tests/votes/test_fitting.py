@@ -231,3 +231,49 @@ def test_skills_come_back_from_their_bytes_as_they_are_used() -> None:
     for name, column in vars(skills).items():
         assert getattr(back, name).tolist() == column.tolist()
     assert len(Skills.from_bytes(b"").annotators) == 0
+
+
+def test_hundreds_of_people_with_one_vote_each_count_like_the_crowd(true) -> None:
+    rng = np.random.default_rng(9)
+    image = np.repeat(np.arange(100), 3)
+    asked = np.where(rng.random(300) < 0.5, true[image], rng.integers(0, CLASSES, 300))
+    yes = rng.random(300) < np.where(asked == true[image], 0.9, 0.03)
+    votes = VoteTable(image, np.arange(300), asked, yes, np.zeros(300, dtype=bool))
+    fitted = fit(unknown(100), votes, Crowd.unmeasured(CLASSES))
+    skills = fitted.crowd.skills
+    assert np.isfinite(fitted.truth).all()
+    assert fitted.truth.max() < 1
+    assert skills.counts.all()
+    for offsets in (skills.hits, skills.alarms, skills.choices):
+        assert np.abs(offsets).max() < 2.5
+
+
+def test_classes_that_nobody_was_asked_about_keep_rates_like_the_others(true) -> None:
+    votes = played(true, dict.fromkeys(range(8), (0.8, 0.05)), seed=10)
+    votes = votes.only(votes.asked < 2)
+    fitted = fit(gold(true), votes, Crowd.unmeasured(CLASSES))
+    hits = np.diag(fitted.crowd.select_rates)
+    assert np.isfinite(fitted.truth).all()
+    assert hits[2:] == pytest.approx(np.full(2, hits[:2].mean()), abs=0.08)
+    assert ((fitted.crowd.select_rates > 0) & (fitted.crowd.select_rates < 1)).all()
+
+
+def test_votes_that_contradict_gold_never_move_it_and_cost_their_author_his_weight(true) -> None:
+    votes = played(true, dict.fromkeys(range(10, 14), (0.9, 0.03)) | {OSKAR: (0.05, 0.8)}, seed=11)
+    fitted = fit(gold(true), votes, Crowd.unmeasured(CLASSES))
+    assert (fitted.truth.argmax(axis=1) == true).all()
+    assert fitted.truth.max(axis=1).min() > 0.99
+    assert not of(fitted, OSKAR)[3]
+    everybody = played(true, dict.fromkeys(range(4), (0.05, 0.8)), seed=12)
+    upside_down = fit(gold(true), everybody, Crowd.unmeasured(CLASSES))
+    assert np.isfinite(upside_down.truth).all()
+    assert (upside_down.truth.argmax(axis=1) == true).all()
+
+
+def test_five_hundred_votes_on_one_image_are_fitted_to_numbers() -> None:
+    people, every = np.arange(500), np.ones(500, dtype=bool)
+    votes = VoteTable(people // 499, people, people % 2, every, ~every)  # half say 0, half 1
+    fitted = fit(unknown(2), votes, Crowd.unmeasured(CLASSES))
+    assert np.isfinite(fitted.truth).all()
+    assert fitted.truth.sum(axis=1) == pytest.approx(np.ones(2))
+    assert all(np.isfinite(column).all() for column in vars(fitted.crowd.skills).values())

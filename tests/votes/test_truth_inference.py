@@ -43,6 +43,17 @@ def test_neither_the_order_of_answers_nor_the_names_of_classes_matter(
     assert other[:, list(names)] == pytest.approx(plain, abs=1e-4)
 
 
+@settings(max_examples=20, deadline=None)
+@given(said=answers, random=st.randoms())
+def test_the_order_of_answers_does_not_matter_to_a_grid(said, random) -> None:
+    shuffled = list(said)
+    random.shuffle(shuffled)
+    p = grid(table(said))
+    assert np.isfinite(p).all()
+    assert p.sum(axis=1) == pytest.approx(np.ones(len(p)))
+    assert grid(table(shuffled)) == pytest.approx(p, abs=1e-4)
+
+
 @pytest.mark.parametrize("method", LABELS)
 def test_an_item_that_nobody_answered_gets_no_more_than_the_shares(method) -> None:
     said = [(0, ADA, 1), (0, CARLA, 1), (2, ADA, 1), (2, CARLA, 0)]  # item 1 is left out
