@@ -99,7 +99,7 @@ class _Tiles:
         own = _youden(
             self.hits.pooled + self.hits.offsets, self.alarms.pooled + self.alarms.offsets
         )
-        return np.asarray(own >= HOPELESS * usual)
+        return _heard_out(own, usual, self.who)
 
 
 class _Choices:
@@ -165,7 +165,7 @@ class _Choices:
         chance = 1 / self.classes
         usual = float(sigmoid(np.asarray(self.right.pooled))) - chance
         own = sigmoid(self.right.pooled + self.right.offsets) - chance
-        return np.asarray(own >= HOPELESS * usual)
+        return _heard_out(own, usual, self.who)
 
 
 @dataclass(frozen=True)
@@ -254,6 +254,16 @@ def _totals(who: Ints, values: Floats, people: int) -> Floats:
 
 def _mean(logits: Floats) -> float:
     return float(logits.mean()) if len(logits) else float(logit(np.asarray(FALSE_ALARM_RATE)))
+
+
+def _heard_out(own: Floats, usual: Floats | float, who: Ints) -> Bools:
+    """(m,) who tells enough of what the crowd tells, or never answered in this form.
+
+    ``own`` (m,) and ``usual`` are above zero where answers tell something. Liars who are most of
+    those that answer in this form bring ``usual`` below: it must not silence those who never did.
+    """
+    silent = np.bincount(who, minlength=len(own)) == 0
+    return np.asarray(silent | (own >= HOPELESS * np.maximum(usual, 0.0)))
 
 
 def _youden(hit: Floats | float, alarm: Floats | float) -> Floats:

@@ -89,6 +89,33 @@ def test_one_rogue_in_five_costs_a_few_points_at_most_and_weighs_nothing(
     assert counted(attacked, HONEST) == [True] * len(HONEST)
 
 
+@pytest.mark.parametrize("honest_ones", [0, 2, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_most_of_those_who_choose_may_lie_and_silence_nobody_who_does_not(
+    true, honest_ones, seed
+) -> None:
+    """Whoever never chose is not judged by what those who did make of a choice."""
+    choices = named(true, HONEST[:honest_ones], 0.85, seed) if honest_ones else VoteTable.empty()
+    honest = together(said(true, HONEST, 0.9, 0.03, seed), choices)
+    liars = named((true + 1) % CLASSES, ROGUES, 0.95, 50 + seed)
+    attacked = fitted(honest, liars)
+    assert counted(attacked, HONEST) == [True] * len(HONEST)
+    assert counted(attacked, ROGUES) == [False] * len(ROGUES)
+    assert right_share(attacked.truth, true) > right_share(fitted(honest).truth, true) - FEW_POINTS
+
+
+@pytest.mark.parametrize("honest_ones", [0, 2, 4])
+def test_most_of_those_who_answer_grids_may_lie_and_silence_nobody_who_does_not(
+    true, honest_ones
+) -> None:
+    tiles = said(true, HONEST[:honest_ones], 0.9, 0.03, 5) if honest_ones else VoteTable.empty()
+    honest = together(named(true, HONEST, 0.85, seed=5), tiles)
+    attacked = fitted(honest, said((true + 1) % CLASSES, ROGUES, 0.95, 0.02, 55))
+    assert counted(attacked, HONEST) == [True] * len(HONEST)
+    assert counted(attacked, ROGUES) == [False] * len(ROGUES)
+    assert right_share(attacked.truth, true) > right_share(fitted(honest).truth, true) - FEW_POINTS
+
+
 @pytest.mark.parametrize("attack", ["at random", "all yes", "all no"])
 def test_somebody_useless_changes_nothing_that_matters(true, attack) -> None:
     honest = said(true, HONEST, 0.9, 0.03, seed=1)
