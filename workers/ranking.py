@@ -20,7 +20,7 @@ from classifier.predict import logits, probabilities
 from classifier.uncertainty import entropy
 from labelhub.projects.models import Image, Project
 from labelhub.rounds.acquisition import Acquisition
-from labelhub.rounds.models import ModelVersion, Prediction, RankingShard
+from labelhub.rounds.models import Candidate, ModelVersion, Prediction, RankingShard
 from labelhub.rounds.queueing import requeue
 from labelhub.rounds.shards import finish_shard, give_back_shard, keep_shard, take_shard
 from labelhub.votes.consensus import Basis
@@ -34,6 +34,11 @@ logger = logging.getLogger(__name__)
 SHARD_IMAGES = 4096
 LEAST_BATCH, BATCH_SHARE, CANDIDATES_A_PLACE = 50, 0.05, 10  # of a shard, asked before the next
 WRITE_IMAGES = 100  # a transaction of a few dozen milliseconds: answers come in between
+ROUNDING = 1e-3  # that a row of single precision may miss the sum of one by
+
+
+class BadPrediction(ValueError):
+    """A network said what are no probabilities; the message names its file."""
 
 
 @dataclass(frozen=True)
@@ -149,9 +154,16 @@ def predict(*, version: ModelVersion, pictures: Pictures, images: NDArray[np.int
 def _softmax(
     version: ModelVersion, sha256: str, pictures: Pictures, images: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """(n, K) calibrated, of one of the version's networks."""
+    """(n, K) calibrated, of one of the version's networks. Raises BadPrediction."""
     network = load_network(project=version.project, sha256=sha256)
-    return probabilities(logits(network, pictures.seen_by(network, images)), version.temperature)
+    said = logits(network, pictures.seen_by(network, images))
+    if not np.isfinite(said).all():
+        raise BadPrediction(f"network {sha256} says NaN or infinity of an image")
+    p = probabilities(said, version.temperature)
+    off = np.abs(p.sum(axis=1) - 1).max(initial=0.0)
+    if not (off <= ROUNDING and p.min(initial=0.0) >= 0):  # NaN is not less than anything either
+        raise BadPrediction(f"network {sha256} says what are no probabilities of an image")
+    return p
 
 
 def _scores(
@@ -165,15 +177,35 @@ def _scores(
     acquisition = version.project.acquisition
     if acquisition == Acquisition.DISAGREEMENT:
         return disagreement(members)
-    scores = np.zeros(len(images))
     if acquisition == Acquisition.DIVERSE:
-        unsure = entropy(priors)
-        batch = max(LEAST_BATCH, int(len(images) * BATCH_SHARE))
-        likely = np.argsort(-unsure, kind="stable")[: CANDIDATES_A_PLACE * batch]
-        network = load_network(project=version.project, sha256=version.sha256)
-        seen = pictures.seen_by(network, images[likely]).reshape(len(likely), -1)
-        picked = diverse_batch(seen, unsure[likely], batch, seed=version.number)
-        scores[likely[picked]] = 1 - np.arange(len(picked)) / len(picked)
+        return _places_in_batch(version, pictures, images, entropy(priors))
+    return np.zeros(len(images))
+
+
+def _places_in_batch(
+    version: ModelVersion,
+    pictures: Pictures,
+    images: NDArray[np.int64],
+    unsure: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(n,) 1 for the first of a diverse batch, less for each after it, 0 for all that are not in.
+
+    Of what is still to be asked: Gold, what votes have settled and what waits in no queue would
+    only take the places of others, however unsure the network is of it.
+    """
+    scores = np.zeros(len(images))
+    waiting = Candidate.objects.filter(project=version.project, queue=Candidate.Queue.OPEN)
+    span = {"image_id__gte": int(images.min()), "image_id__lte": int(images.max())}
+    asked = waiting.filter(settled=False, **span).values_list("image_id", flat=True)
+    still = np.flatnonzero(np.isin(images, np.fromiter(asked, dtype=np.int64)))
+    if not len(still):
+        return scores
+    batch = max(LEAST_BATCH, int(len(images) * BATCH_SHARE))
+    likely = still[np.argsort(-unsure[still], kind="stable")[: CANDIDATES_A_PLACE * batch]]
+    network = load_network(project=version.project, sha256=version.sha256)
+    seen = pictures.seen_by(network, images[likely]).reshape(len(likely), -1)
+    picked = diverse_batch(seen, unsure[likely], batch, seed=version.number)
+    scores[likely[picked]] = 1 - np.arange(len(picked)) / len(picked)
     return scores
 
 
