@@ -26,7 +26,9 @@ STAGES = (
     (6, 320, 3, 1, 1),
 )
 TAPPED = (4, 5)  # stages whose mean maps are features too: textures, parts
-FEATURES = HEAD + sum(STAGES[stage][1] for stage in TAPPED)
+PLACED, REGIONS = 4, 4  # the stage whose maps are also read by region, and regions along one side
+SEEN = HEAD + sum(STAGES[stage][1] for stage in TAPPED)  # features of the whole picture
+FEATURES = SEEN + STAGES[PLACED][1] * REGIONS**2  # and of what is where
 SMALLEST_EDGE, LARGEST_EDGE = 128, 224  # pictures are brought to between these before they go in
 PIXEL_MEAN, PIXEL_STD = 127.0, 128.0  # what it was trained with, on the 0..255 scale
 NORM_EPSILON = 1e-3
@@ -94,13 +96,15 @@ class Backbone(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         signal = (resized(pixels) - PIXEL_MEAN) / PIXEL_STD
         signal = functional.relu6(self.stem(signal.contiguous(memory_format=torch.channels_last)))
-        seen = []
+        seen, placed = [], []
         for number, stage in enumerate(self.stages):
             signal = stage(signal)
             if number in TAPPED:
                 seen.append(signal.mean(dim=(2, 3)))
+            if number == PLACED:
+                placed.append(functional.adaptive_avg_pool2d(signal, REGIONS).flatten(1))
         signal = functional.relu6(self.head(signal))
-        return torch.cat([*seen, signal.mean(dim=(2, 3))], dim=1)  # (images, FEATURES)
+        return torch.cat([*seen, signal.mean(dim=(2, 3)), *placed], dim=1)  # (images, FEATURES)
 
 
 def resized(pixels: Tensor) -> Tensor:

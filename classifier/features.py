@@ -1,7 +1,8 @@
-"""What a picture is described by before any label is seen: two blocks of numbers, made once.
+"""What a picture is described by before any label is seen: three blocks of numbers, made once.
 
-The first is what a frozen network pretrained on photographs makes of it, the second its answers to
-a dictionary learned from the project's own pictures. Heads on top train in seconds.
+The first is what a frozen network pretrained on photographs makes of the whole picture, the second
+what it sees where, and the third the picture's answers to a dictionary learned from the project's
+own. Heads on top train in seconds.
 """
 
 import hashlib
@@ -20,7 +21,11 @@ from classifier.atomic import replace_file
 from classifier.patches import PatchDictionary, learn_dictionary
 
 FEATURES = backbone.FEATURES + patches.FEATURES
-BLOCKS = (slice(0, backbone.FEATURES), slice(backbone.FEATURES, FEATURES))
+BLOCKS = (
+    slice(0, backbone.SEEN),
+    slice(backbone.SEEN, backbone.FEATURES),
+    slice(backbone.FEATURES, FEATURES),
+)
 LARGEST = 65_000.0  # of a float16
 BATCH = 32  # pictures at once
 
@@ -41,7 +46,8 @@ class Describer:
         dictionary: it names the shards that hold the features."""
         digest = hashlib.sha256(backbone.weights_sha256().encode())
         sizes = (backbone.SMALLEST_EDGE, backbone.LARGEST_EDGE, backbone.TAPPED, patches.EDGE)
-        digest.update(repr(sizes).encode())
+        regions = (backbone.PLACED, backbone.REGIONS)
+        digest.update(repr((*sizes, *regions)).encode())
         for tensor in vars(self.dictionary).values():
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
