@@ -19,8 +19,8 @@ from labelhub.projects.models import (
 )
 
 NONE_KEY = "none-of-these"
-HOLDOUT_SHARE = 0.05
-HOLDOUT_LEAST, HOLDOUT_MOST = 200, 2000
+HOLDOUT_SHARE = 0.025
+HOLDOUT_LEAST, HOLDOUT_MOST = 150, 2000
 HOLDOUT_SHARE_MOST = 0.20
 HOLDOUT_ENOUGH = 100  # settled images from which the holdout speaks
 
@@ -215,6 +215,6 @@ def touch_catalogue(*, project_id: int) -> None:
 
 
 def holdout_target(images: int) -> int:
-    """How many of so many images are held out: 5 %, 200 to 2,000, never over 20 %."""
+    """How many of so many images are held out: 2.5 %, 150 to 2,000, never over 20 %."""
     wanted = min(max(round(images * HOLDOUT_SHARE), HOLDOUT_LEAST), HOLDOUT_MOST)
     return min(wanted, int(images * HOLDOUT_SHARE_MOST))

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from labelhub.projects.models import Project
+from labelhub.projects.services import HOLDOUT_LEAST
 from labelhub.rounds.holdout import top_up_holdout
 from labelhub.rounds.models import Candidate, Round
 from labelhub.votes.services import NewVote, record_votes
@@ -29,11 +30,11 @@ def read_by_a_round(project: Project) -> None:
 
 def test_what_comes_first_makes_room_for_what_comes_later() -> None:
     project = shapes_project(images=1000)
-    assert top_up_holdout(project=project, now=NOON) == 200
-    assert held(project) == smallest(project, 200)
+    assert top_up_holdout(project=project, now=NOON) == HOLDOUT_LEAST
+    assert held(project) == smallest(project, HOLDOUT_LEAST)
     add_shapes(project, count=500, start=1000)
     assert top_up_holdout(project=project, now=NOON) == 0
-    assert held(project) == smallest(project, 200)
+    assert held(project) == smallest(project, HOLDOUT_LEAST)
     waiting = Candidate.objects.filter(project=project, queue=Candidate.Queue.HOLDOUT)
     in_holdout = project.images.filter(holdout=True, gold__isnull=True)
     assert set(waiting.values_list("image", flat=True)) == set(
@@ -51,7 +52,7 @@ def test_an_image_that_people_have_voted_on_keeps_its_place() -> None:
     add_shapes(project, count=500, start=1000)
     top_up_holdout(project=project, now=NOON)
     assert last.sha256 in held(project)
-    assert len(held(project)) == 200
+    assert len(held(project)) == HOLDOUT_LEAST
 
 
 def test_an_image_that_a_round_has_read_is_never_set_aside_or_let_go() -> None:
