@@ -160,7 +160,8 @@ def _filled(label_class_id: int, pool: Pool, wishes: Wishes, generator: Random) 
     sheet.take(checks, drawn(wishes.check_share), Tile.Reason.CHECK)
     wanted = pool.open[label_class_id]
     sheet.take(wanted, sheet.room - drawn(wishes.random_share), wishes.wanted)
-    sheet.take(pool.random, sheet.room, Tile.Reason.RANDOM)
+    of_class = [place for place in pool.random if place.label_class_id == label_class_id]
+    sheet.take([*of_class, *pool.random], sheet.room, Tile.Reason.RANDOM)  # others tell a sure no
     for places in (wanted, *pool.open.values()):  # near the end of a project, whatever is left
         sheet.take(places, sheet.room, wishes.wanted)
     sheet.take(pool.holdout.get(label_class_id, []), sheet.room, Tile.Reason.HOLDOUT)
