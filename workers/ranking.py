@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from numpy.typing import NDArray
 
 from classifier.batches import disagreement, diverse_batch
@@ -24,6 +25,7 @@ from labelhub.rounds.models import Candidate, ModelVersion, Prediction, RankingS
 from labelhub.rounds.queueing import requeue
 from labelhub.rounds.shards import finish_shard, give_back_shard, keep_shard, take_shard
 from labelhub.votes.consensus import Basis
+from labelhub.votes.models import Vote
 from labelhub.votes.parameters import first_parameters
 from labelhub.votes.services import refresh_consensus
 from workers.datasets import Pictures, pictures_for
@@ -128,27 +130,48 @@ def _believe(
 
 
 def predict(*, version: ModelVersion, pictures: Pictures, images: NDArray[np.int64]) -> Ranked:
-    """The served network's softmax, and a prior from networks that did not train on the image:
-    its own fold's for images that may be trained on, the average of all for the holdout."""
-    span = (int(images.min()), int(images.max()))
-    rows = Image.objects.filter(project=version.project, pk__range=span)
-    known = {pk: (fold, held) for pk, fold, held in rows.values_list("pk", "fold", "holdout")}
+    """The served network's softmax, and a prior from networks that did not train on the image: the
+    served one's where nobody has said anything yet, else its own fold's, and the average of all
+    for the holdout."""
     networks = len(version.fold_sha256)
-    folds = np.array([known[int(image)][0] for image in images]) % max(networks, 1)
-    holdout = np.array([known[int(image)][1] for image in images])
+    about = _about(version.project, images)
+    folds = np.array([one.fold for one in about]) % max(networks, 1)
+    holdout = np.array([one.holdout for one in about])
+    heard = np.array([one.heard for one in about])
     every = holdout | (version.project.acquisition == Acquisition.DISAGREEMENT)
 
     members = [_softmax(version, version.sha256, pictures, images)]
     for fold, sha256 in enumerate(version.fold_sha256):
-        chosen = every | (folds == fold)
+        chosen = every | (heard & (folds == fold))
         members.append(np.zeros_like(members[0]))
         if chosen.any():
             members[-1][chosen] = _softmax(version, sha256, pictures, images[chosen])
     said = np.stack(members)  # (networks + 1, n, K)
     own = said[1 + folds, np.arange(len(images))] if networks else said[0]
-    priors = np.where(holdout[:, None], said.mean(axis=0), own).astype(np.float32)
+    priors = np.where(heard[:, None], own, said[0])
+    priors = np.where(holdout[:, None], said.mean(axis=0), priors).astype(np.float32)
     scores = _scores(version, pictures, images, said, priors)
     return Ranked(images, said[0], priors, entropy(priors), scores)
+
+
+class _About(NamedTuple):
+    """What decides which networks may speak of an image."""
+
+    fold: int
+    holdout: bool
+    heard: bool  # Gold, or anything anybody ever said of it, also what was taken back
+
+
+def _about(project: Project, images: NDArray[np.int64]) -> list[_About]:
+    """Of each of the images (n,)."""
+    said = Vote.objects.filter(image=OuterRef("pk"))
+    rows = (
+        Image.objects.filter(project=project, pk__range=(int(images.min()), int(images.max())))
+        .annotate(heard=Exists(said) | Q(gold__isnull=False))
+        .values_list("pk", "fold", "holdout", "heard")
+    )
+    known = {pk: _About(*rest) for pk, *rest in rows}
+    return [known[int(image)] for image in images]
 
 
 def _softmax(
