@@ -1,0 +1,71 @@
+"""Curves of simulations as a picture: what is averaged, what is refused, what is drawn."""
+
+import json
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+
+from workers.simulate.data import SimulationError
+from workers.simulate.plot import draw, read_curves, usual_practice
+
+
+def result(folder, name, strategy, accuracies):
+    path = folder / name
+    curve = [
+        {"human_seconds_per_image": 0.5 * (place + 1), "label_accuracy": accuracy}
+        for place, accuracy in enumerate(accuracies)
+    ]
+    path.write_text(json.dumps({"strategy": strategy, "curve": curve}))
+    return path
+
+
+def test_seeds_of_a_strategy_are_averaged_and_their_ends_kept(tmp_path) -> None:
+    files = [
+        result(tmp_path, "a", "default", [0.8, 0.9]),
+        result(tmp_path, "b", "default", [0.6, 0.7]),
+        result(tmp_path, "c", "random", [0.5, 0.6]),
+    ]
+    default, chance = read_curves(files)
+    assert (default.name, default.seeds, chance.name, chance.seeds) == ("default", 2, "random", 1)
+    assert default.seconds[-1] == pytest.approx(1.0)
+    ends = (default.least[-1], default.mean[-1], default.most[-1])
+    assert ends == pytest.approx((0.7, 0.8, 0.9))
+
+
+def test_the_usual_practice_has_no_label_where_nobody_was_yet() -> None:
+    curve = usual_practice(12.6, 0.96)
+    assert curve.mean[-1] == pytest.approx(0.96)
+    assert float(np.interp(6.3, curve.seconds, curve.mean)) == pytest.approx(0.48, abs=1e-3)
+
+
+def test_the_picture_names_every_curve_and_is_whole(tmp_path) -> None:
+    curves = read_curves([result(tmp_path, "a", "default", [0.8, 1.0])])
+    picture = ET.fromstring(draw([*curves, usual_practice(12.6, 0.96)], "a < b & c"))  # noqa: S314
+    words = ["".join(one.itertext()) for one in picture.iter() if one.tag.endswith("text")]
+    assert {"default", "three choices each", "a < b & c"} <= set(words)
+    heights = {
+        word: float(one.get("y", ""))
+        for word, one in zip(
+            words, (one for one in picture.iter() if one.tag.endswith("text")), strict=True
+        )
+    }
+    assert abs(heights["default"] - heights["three choices each"]) > 15
+
+
+@pytest.mark.parametrize("told", ["no json", "{}", '{"strategy": "x", "curve": []}'])
+def test_what_is_no_result_is_named(tmp_path, told) -> None:
+    (tmp_path / "bad.json").write_text(told)
+    with pytest.raises(SimulationError, match=r"bad\.json"):
+        read_curves([tmp_path / "bad.json"])
+
+
+def test_the_command_writes_the_picture_or_says_what_is_wrong(tmp_path) -> None:
+    path = str(result(tmp_path, "a", "default", [0.8, 0.9]))
+    call_command("plot_simulations", str(tmp_path / "out.svg"), path, usual=[12.6, 0.96])
+    assert "default" in (tmp_path / "out.svg").read_text()
+    with pytest.raises(CommandError, match="no_such_folder"):
+        call_command("plot_simulations", str(tmp_path / "no_such_folder" / "o.svg"), path)
+    with pytest.raises(CommandError, match="--usual"):
+        call_command("plot_simulations", str(tmp_path / "o.svg"), path, usual=[0.0, 0.9])

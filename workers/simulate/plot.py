@@ -1,0 +1,162 @@
+"""Draws curves of simulations: right labels against people's time, one line a strategy."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log10
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.simulate.data import SimulationError
+
+WIDTH, HEIGHT = 840, 480
+LEFT, TOP, RIGHT, BOTTOM = 64, 72, 190, 56
+COLOURS = ("#4b3fd1", "#b4480f", "#0f7b5f", "#9c2f6d", "#7a6a00", "#2a6fb0", "#6b6860", "#c0392b")
+SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+RIGHT_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+STEPS = 60  # places along a curve
+LABEL_HEIGHT = 19.0
+HEAD = (
+    f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+    f'height="{HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="14">'
+)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Share of right labels (n,) after human seconds an image (n,): the mean of several seeds, and
+    the least and the most of them."""
+
+    name: str
+    seconds: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    least: NDArray[np.float64]
+    most: NDArray[np.float64]
+    seeds: int
+
+
+def read_curves(files: Sequence[Path]) -> list[Curve]:
+    """Results of ``simulate`` as one Curve a strategy, in the order they come.
+
+    Raises SimulationError.
+    """
+    runs: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = defaultdict(list)
+    for path in files:
+        try:
+            told = json.loads(path.read_text(encoding="utf-8"))
+            points = [
+                (point["human_seconds_per_image"], point["label_accuracy"])
+                for point in told["curve"]
+            ]
+            seconds, accuracy = np.array(points, dtype=np.float64).T
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SimulationError(f"{path}: no result of simulate ({error!r})") from error
+        runs[told["strategy"]].append((seconds, accuracy))
+    return [_curve(name, of) for name, of in runs.items()]
+
+
+def _curve(name: str, runs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Curve:
+    first, last = SECONDS[0], min(float(seconds[-1]) for seconds, _ in runs)
+    along = np.geomspace(first, max(last, first * 1.01), STEPS)
+    all_runs = np.stack([np.interp(along, seconds, accuracy) for seconds, accuracy in runs])
+    return Curve(name, along, all_runs.mean(0), all_runs.min(0), all_runs.max(0), len(runs))
+
+
+def usual_practice(seconds: float, accuracy: float) -> Curve:
+    """Every image labelled outright, one after the other in random order, for so many seconds each:
+    what is not labelled yet is not right."""
+    along = np.geomspace(SECONDS[0], seconds, STEPS)
+    share = accuracy * along / seconds
+    return Curve("three choices each", along, share, share, share, 1)
+
+
+def draw(curves: Sequence[Curve], title: str) -> str:
+    """The plot as SVG."""
+    seeds = max(curve.seeds for curve in curves)
+    parts = [
+        HEAD,
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="10" fill="#faf9f5"/>',
+        _text(LEFT, 30, title, size=17, weight=700),
+        _text(LEFT, 52, f"Right labels, %, by human seconds an image; {seeds} seeds, mean, "
+              "least and most", fill="#6b6860"),
+        *_grid(),
+    ]  # fmt: skip
+    labels = _apart({curve.name: _y(float(curve.mean[-1])) for curve in curves})
+    for number, curve in enumerate(curves):
+        colour = COLOURS[number % len(COLOURS)]
+        parts += [_band(curve, colour), _line(curve, colour)]
+        x = WIDTH - RIGHT + 12
+        parts.append(_text(x, labels[curve.name] + 5, curve.name, fill=colour, weight=600))
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _x(seconds: float) -> float:
+    """From left to right by the logarithm."""
+    ends = log10(SECONDS[0]), log10(SECONDS[-1] * 1.3)
+    return LEFT + (log10(seconds) - ends[0]) / (ends[1] - ends[0]) * (WIDTH - LEFT - RIGHT)
+
+
+def _y(share: float) -> float:
+    """From the bottom up by the logarithm of what is wrong: from half right to 99.5 % right."""
+    shown = min(max(share, RIGHT_SHARES[0]), RIGHT_SHARES[-1])
+    ends = log10(1 - RIGHT_SHARES[0]), log10(1 - RIGHT_SHARES[-1])
+    return TOP + (log10(1 - shown) - ends[1]) / (ends[0] - ends[1]) * (HEIGHT - TOP - BOTTOM)
+
+
+def _grid() -> list[str]:
+    """Lines and numbers of both axes."""
+    drawn = []
+    for share in RIGHT_SHARES:
+        y = _y(share)
+        drawn.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#e4e1d8"/>')
+        drawn.append(_text(LEFT - 8, y + 5, f"{100 * share:g}", anchor="end", fill="#6b6860"))
+    for seconds in SECONDS:
+        x, bottom = _x(seconds), HEIGHT - BOTTOM
+        drawn.append(f'<path d="M{x:.1f} {TOP}V{bottom}" stroke="#e4e1d8"/>')
+        drawn.append(_text(x, bottom + 20, f"{seconds:g}", anchor="middle", fill="#6b6860"))
+    return drawn
+
+
+def _line(curve: Curve, colour: str) -> str:
+    return f'<path d="M{_path(curve.seconds, curve.mean)}" {_stroke(colour)}/>'
+
+
+def _band(curve: Curve, colour: str) -> str:
+    there = _path(curve.seconds, curve.most)
+    back = _path(curve.seconds[::-1], curve.least[::-1])
+    return f'<path d="M{there}L{back}Z" fill="{colour}" fill-opacity=".12"/>'
+
+
+def _path(seconds: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
+    return "L".join(
+        f"{_x(s):.1f} {_y(share):.1f}" for s, share in zip(seconds, shares, strict=True)
+    )
+
+
+def _stroke(colour: str) -> str:
+    return f'fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"'
+
+
+def _apart(wanted: Mapping[str, float]) -> dict[str, float]:
+    """Heights of labels, moved down until none covers another."""
+    placed: dict[str, float] = {}
+    lowest = TOP - LABEL_HEIGHT
+    for name, y in sorted(wanted.items(), key=lambda one: one[1]):
+        lowest = max(y, lowest + LABEL_HEIGHT)
+        placed[name] = lowest
+    return placed
+
+
+def _text(
+    x: float, y: float, words: str, *, fill: str = "#1d1b18", anchor: str = "start", size: int = 14,
+    weight: int = 400,
+) -> str:  # fmt: skip
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" fill="{fill}" text-anchor="{anchor}" font-size="{size}" '
+        f'font-weight="{weight}">{escape(words)}</text>'
+    )
