@@ -32,6 +32,7 @@ from labelhub.challenges.models import Challenge  # noqa: E402
 from labelhub.dashboard.image_selectors import images_in_doubt  # noqa: E402
 from labelhub.projects.models import Project  # noqa: E402
 from labelhub.rounds.selectors import serving_version  # noqa: E402
+from tests.challenges.given import best_as_choices  # noqa: E402
 from tests.journeys.chromium import installed_browser  # noqa: E402
 from tests.journeys.conftest import CHROMIUM_FLAGS  # noqa: E402
 from tests.journeys.drawn import drawn_project, right_places  # noqa: E402
@@ -45,6 +46,11 @@ SHOTS = (
     ("grid-phone", PHONE, "light"),
     ("grid-dark", DESKTOP, "dark"),
 )
+CHOICE_SHOTS = (
+    ("choice-desktop", DESKTOP, "light"),
+    ("choice-phone", PHONE, "light"),
+)
+Shots = tuple[tuple[str, dict[str, int], str], ...]
 TALL = {"width": 1280, "height": 1060}
 HAND = {"width": 390, "height": 844}
 DASHBOARD_SHOTS = (
@@ -56,10 +62,14 @@ DASHBOARD_SHOTS = (
 )
 
 
-def start_grid(page: Page) -> None:
-    """Press Start on a project's page and select what careful Ada would."""
+def start(page: Page) -> None:
+    """Press Start on a project's page."""
     page.get_by_role("button", name="Start").click()
     page.wait_for_load_state("networkidle")
+
+
+def select(page: Page) -> None:
+    """Select in a grid what careful Ada would."""
     public_id = page.locator("[data-grid]").get_attribute("data-grid")
     for place in right_places(Challenge.objects.get(public_id=public_id)):
         page.locator(".tile").nth(place).click()
@@ -73,14 +83,16 @@ def save(page: Page, path: Path) -> None:
     picture.quantize(256, kmeans=3).save(path, optimize=True)
 
 
-def take(browser: Browser, address: str, folder: Path) -> None:
+def take(browser: Browser, address: str, folder: Path, shots: Shots) -> None:
     """Each picture in a browser context of its own: another visitor."""
-    for name, viewport, scheme in SHOTS:
+    for name, viewport, scheme in shots:
         context = browser.new_context(viewport=viewport, color_scheme=scheme)
         page = context.new_page()
         page.goto(address, wait_until="networkidle")
+        if name != "landing":
+            start(page)
         if name.startswith("grid"):
-            start_grid(page)
+            select(page)
         save(page, folder / f"{name}.png")
         context.close()
 
@@ -110,6 +122,9 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     call_command("migrate", verbosity=0)
     project = drawn_project(images=400)
+    choices = best_as_choices(
+        drawn_project(name="Shapes, one by one", images=60, asks_choices=True)
+    )
     lived = lived_project(now=timezone.now())
     round_in_training(lived, now=timezone.now())
     server = LiveServerThread("localhost", StaticFilesHandler)
@@ -124,7 +139,8 @@ def main(folder: Path) -> None:
             args=CHROMIUM_FLAGS,
         )
         site = f"http://localhost:{server.port}"
-        take(browser, f"{site}{project.get_absolute_url()}", folder)
+        take(browser, f"{site}{project.get_absolute_url()}", folder, SHOTS)
+        take(browser, f"{site}{choices.get_absolute_url()}", folder, CHOICE_SHOTS)
         take_dashboard(browser, site, lived, folder)
         browser.close()
     server.terminate()
