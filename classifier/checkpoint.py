@@ -1,7 +1,12 @@
-"""The served file: safetensors with config and card inside, named by its SHA-256."""
+"""The served file: safetensors with config and card inside, named by its SHA-256.
+
+What many networks have in common (``common_names`` of the network) can lie beside them, once, in a
+file that they name by its hash.
+"""
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,13 +36,18 @@ class LoadedModel:
     config: TrainConfig
     card: dict[str, Any]
     sha256: str
+    common: str | None = None  # hash of the file beside it that it needs
 
 
-def save(path: Path, network: nn.Module, config: TrainConfig, card: dict[str, Any]) -> str:
+def save(
+    path: Path, network: nn.Module, config: TrainConfig, card: dict[str, Any], *, alone: bool = True
+) -> str:
     """Write the network in one step, old file or new, and return the file's SHA-256 (hex).
 
-    ``card`` is free JSON (class names, temperature, scores). Raises ValueError or TypeError when
-    it is not JSON, OSError when the disk refuses; the old file then stands.
+    ``card`` is free JSON (class names, temperature, scores). Unless it is to stand ``alone``, what
+    it has in common with others goes into a file of the same folder, named by its hash. Raises
+    ValueError or TypeError when the card is not JSON, OSError when the disk refuses; the old file
+    then stands.
     """
     metadata = {
         "format": FORMAT,
@@ -45,9 +55,21 @@ def save(path: Path, network: nn.Module, config: TrainConfig, card: dict[str, An
         "card": json.dumps(card, sort_keys=True, allow_nan=False),
     }
     tensors = {name: one.cpu().contiguous() for name, one in network.state_dict().items()}
+    names = [] if alone else getattr(network, "common_names", [])
+    if names:
+        data = safetensors.torch.save({name: tensors.pop(name) for name in names})
+        metadata["common"] = hashlib.sha256(data).hexdigest()
+        beside = _beside(path, metadata["common"])
+        if not beside.is_file():
+            replace_file(beside, data)
     data = safetensors.torch.save(tensors, metadata)
     replace_file(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def _beside(path: Path, sha256: str) -> Path:
+    """Where a file of this hash lies in the same folder."""
+    return path.with_name(f"{sha256}.safetensors")
 
 
 def load(path: Path, *, expected_sha256: str | None = None) -> LoadedModel:
@@ -57,16 +79,36 @@ def load(path: Path, *, expected_sha256: str | None = None) -> LoadedModel:
     read and BadCheckpoint when it is not the expected one, cut short, no safetensors file, of
     an unknown recipe, of tensors that do not fit the recipe, or holds NaN or infinity.
     """
+    data, sha256 = _read(path, expected_sha256)
+    tensors = _tensors(path, data)
+    metadata = _metadata(data)
+    config, card = _described(path, metadata)
+    common = metadata.get("common")
+    if common is not None:
+        if not re.fullmatch("[0-9a-f]{64}", common):
+            raise BadCheckpoint(f"{path}: it needs {common!r}, which is no hash")
+        beside = _beside(path, common)
+        try:
+            tensors |= _tensors(beside, _read(beside, common)[0])
+        except FileNotFoundError as error:
+            raise BadCheckpoint(f"{path}: it needs {beside.name}, which is gone") from error
+    return LoadedModel(_network(path, config, tensors), config, card, sha256, common)
+
+
+def _read(path: Path, expected_sha256: str | None) -> tuple[bytes, str]:
+    """The bytes of a file and their hash."""
     data = path.read_bytes()
     sha256 = hashlib.sha256(data).hexdigest()
     if expected_sha256 is not None and sha256 != expected_sha256.lower():
         raise BadCheckpoint(f"{path}: its SHA-256 is {sha256}, expected {expected_sha256}")
+    return data, sha256
+
+
+def _tensors(path: Path, data: bytes) -> dict[str, Tensor]:
     try:
-        tensors = safetensors.torch.load(data)
+        return safetensors.torch.load(data)
     except (SafetensorError, KeyError) as error:
         raise BadCheckpoint(f"{path}: no whole safetensors file ({error})") from error
-    config, card = _described(path, _metadata(data))
-    return LoadedModel(_network(path, config, tensors), config, card, sha256)
 
 
 def _metadata(data: bytes) -> dict[str, str]:

@@ -67,8 +67,16 @@ def _finished(
     return found
 
 
-def publish_file(*, project: Project, path: Path, sha256: str) -> None:
-    """Put a finished network among the project's models, named by its hash.
+def publish(*, project: Project, model: checkpoint.LoadedModel, path: Path) -> None:
+    """Put a finished network among the project's models, with the file that it needs."""
+    if model.common is not None:
+        beside = path.with_name(f"{model.common}.safetensors")
+        _publish_file(project=project, path=beside, sha256=model.common)
+    _publish_file(project=project, path=path, sha256=model.sha256)
+
+
+def _publish_file(*, project: Project, path: Path, sha256: str) -> None:
+    """Put a file there, named by its hash.
 
     By a link where the file system has links, else by a copy; in one step either way.
     """
@@ -92,6 +100,6 @@ def load_network(*, project: Project, sha256: str) -> nn.Module:
         raise checkpoint.BadCheckpoint(f"{path}: there is no such file") from error
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)  # a version and its fold networks
 def _load(path: Path, sha256: str) -> nn.Module:
     return checkpoint.load(path, expected_sha256=sha256).network

@@ -24,7 +24,7 @@ from workers.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 FEATURE_RECIPES = ("features",)
-FOLD_NETWORKS = {"features": 5}  # more networks give better priors, where they cost seconds
+FOLD_NETWORKS = {"features": 10}  # more networks give better priors, where they cost seconds
 FEW_FOLD_NETWORKS = 2
 Shown = Callable[[dict[str, object]], None]  # shows progress; what it raises ends the training
 
@@ -95,7 +95,7 @@ def _heads(task: Task) -> Networks:
     loaded = []
     for number, network in enumerate([*folds, served]):
         path = network_path(task.folder, number)
-        checkpoint.save(path, network, config, task.card)
+        checkpoint.save(path, network, config, task.card, alone=False)
         loaded.append(checkpoint.load(path))
     return Networks(loaded[:-1], loaded[-1])
 

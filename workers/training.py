@@ -31,7 +31,7 @@ from workers.answer_times import measured_costs
 from workers.comparison import Comparison, compare
 from workers.datasets import Pictures, fill_shards
 from workers.lease import LeaseKeeper
-from workers.networks import publish_file
+from workers.networks import publish
 from workers.places import round_folder
 from workers.promotion import decide
 from workers.ranking import shard_spans
@@ -226,7 +226,7 @@ def _publish(
     )
     for number, model in enumerate([*networks.folds, networks.served]):
         path = network_path(round_folder(work.row), number)
-        publish_file(project=work.row.project, path=path, sha256=model.sha256)
+        publish(project=work.row.project, model=model, path=path)
     services.publish_model_version(
         claim=work.claim,
         version=_version(work, snapshot, networks, temperature, comparison),

@@ -39,6 +39,11 @@ class FeatureNetwork(nn.Module):
         sizes = [block.stop - block.start for block in BLOCKS] + [COORDINATES]
         self.heads = nn.ModuleList(nn.Linear(size, classes) for size in sizes)
 
+    @property
+    def common_names(self) -> list[str]:
+        """The tensors that networks of one describer and one pool have in common."""
+        return [name for name, _ in self.named_buffers() if name != "opinion"]
+
     @torch.no_grad()
     def see(self, describer: Describer, pool: Pool) -> None:
         """Take over what makes features, and what the pool tells of them."""

@@ -123,6 +123,39 @@ def test_a_network_comes_back_from_its_file_without_the_backbone(described, tmp_
     assert logits(loaded, features) == pytest.approx(logits(served, features), abs=1e-5)
 
 
+def test_what_networks_have_in_common_lies_beside_them_once(described, tmp_path) -> None:
+    _, _, _, features = described
+    folds, served = trained(described)
+    paths = [tmp_path / f"{number}.safetensors" for number in range(2)]
+    for path, network in zip(paths, (folds[0], served), strict=True):
+        checkpoint.save(path, network, CONFIG, {}, alone=False)
+    first, second = (checkpoint.load(path) for path in paths)
+    assert first.common == second.common is not None
+    assert len(list(tmp_path.iterdir())) == 3
+    assert all(path.stat().st_size < 300_000 for path in paths)
+    assert logits(second.network, features) == pytest.approx(logits(served, features), abs=1e-5)
+
+    beside = tmp_path / f"{first.common}.safetensors"
+    whole = beside.read_bytes()
+    beside.write_bytes(whole[:-1] + b"x")
+    with pytest.raises(checkpoint.BadCheckpoint, match="SHA-256"):
+        checkpoint.load(paths[0])
+    beside.unlink()
+    with pytest.raises(checkpoint.BadCheckpoint, match="which is gone"):
+        checkpoint.load(paths[0])
+
+
+def test_a_file_that_needs_one_elsewhere_is_refused(described, tmp_path) -> None:
+    _, served = trained(described)
+    path = tmp_path / "network.safetensors"
+    checkpoint.save(path, served, CONFIG, {}, alone=False)
+    hashed = checkpoint.load(path).common
+    assert hashed is not None
+    path.write_bytes(path.read_bytes().replace(hashed.encode(), b"../" * 21 + b"x"))
+    with pytest.raises(checkpoint.BadCheckpoint, match="no hash"):
+        checkpoint.load(path)
+
+
 def test_what_progress_raises_stops_the_training(described) -> None:
     class Stop(Exception):
         pass

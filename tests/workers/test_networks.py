@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from torch import nn
 
+from classifier.checkpoint import LoadedModel
+from classifier.config import TrainConfig
 from labelhub.projects.models import Project
 from tests.factories import shapes_project
-from workers.networks import publish_file
+from workers.networks import publish
 from workers.places import model_folder
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +23,10 @@ SHA256 = hashlib.sha256(NETWORK).hexdigest()
 @pytest.fixture(autouse=True)
 def _own_folder(settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
+
+
+def finished(*, common: str | None = None) -> LoadedModel:
+    return LoadedModel(nn.Identity(), TrainConfig(classes=3), {}, SHA256, common)
 
 
 @pytest.fixture
@@ -44,7 +51,19 @@ def test_a_network_is_published_where_links_are_not_to_be_had_and_twice_at_once(
     made = tmp_path / "network-0.safetensors"
     made.write_bytes(NETWORK)
     monkeypatch.setattr(os, "link", link)
-    publish_file(project=project, path=made, sha256=SHA256)
+    publish(project=project, model=finished(), path=made)
     published = list(model_folder(project).iterdir())
     assert [file.name for file in published] == [f"{SHA256}.safetensors"]
     assert published[0].read_bytes() == NETWORK
+
+
+def test_what_a_network_has_in_common_with_others_is_published_with_it(
+    project: Project, tmp_path: Path
+) -> None:
+    common = "c" * 64
+    (tmp_path / f"{common}.safetensors").write_bytes(b"what they share")
+    made = tmp_path / "network-0.safetensors"
+    made.write_bytes(NETWORK)
+    publish(project=project, model=finished(common=common), path=made)
+    published = {file.name for file in model_folder(project).iterdir()}
+    assert published == {f"{SHA256}.safetensors", f"{common}.safetensors"}
