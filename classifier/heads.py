@@ -48,9 +48,10 @@ def train_heads(
 ) -> tuple[list[FeatureNetwork], FeatureNetwork]:
     """A network for each fold, trained on the others, and one trained on all.
 
-    No fold's heads begin where labels of that fold have been: they begin at zero. The same
-    arguments give the same weights on a CPU. ``on_progress`` hears the share that is done; what it
-    raises stops the training and comes out here. Raises ValueError for targets that are not finite.
+    Nothing of a fold's network has seen a label of that fold: its heads begin at zero, and are
+    weighed by the other folds. The same arguments give the same weights on a CPU. ``on_progress``
+    hears the share that is done; what it raises stops the training and comes out here. Raises
+    ValueError for targets that are not finite.
     """
     if not np.isfinite(lessons.targets).all():
         raise ValueError("targets hold NaN or infinity")
@@ -72,9 +73,9 @@ def train_heads(
             done += 1
             if on_progress:
                 on_progress(done / steps)
-    opinion = _opinions(said, t)
-    for network in networks:
-        network.get_buffer("opinion").copy_(opinion)
+    for fold, network in enumerate(networks):
+        seen = groups != fold
+        network.get_buffer("opinion").copy_(_opinions(said[:, seen], t[seen]))
     return networks[:folds], networks[-1]
 
 

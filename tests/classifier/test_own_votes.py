@@ -13,7 +13,7 @@ from tests.classifier.pictures import bars, certain
 CONFIG = TrainConfig(classes=3, recipe="features", image_size=16, channels=3)
 FOLDS = 5
 IMAGES = 60
-CALIBRATION = 0.05  # all that one image of so few can move, through what all folds share
+ECHO = 0.01  # all that one image of so few moves: other folds' heads saw it, and they weigh its own
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,6 @@ def test_what_is_voted_of_an_image_does_not_come_back_to_it_as_its_prior(taught,
     after, seen_after = teach(targets)
     said = int(targets[image].argmax())
     assert seen_after[image, said] - seen_before[image, said] > 0.2, "who saw it learns it"
-    assert np.abs(after[image] - before[image]).max() < CALIBRATION
-    assert after[image, said] < CALIBRATION
+    assert np.abs(after[image] - before[image]).max() < ECHO
+    assert after[image, said] - before[image, said] < ECHO / 5, "towards the vote"
     assert after[image].argmax() == before[image].argmax()
