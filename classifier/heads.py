@@ -48,10 +48,10 @@ def train_heads(
 ) -> tuple[list[FeatureNetwork], FeatureNetwork]:
     """A network for each fold, trained on the others, and one trained on all.
 
-    Nothing of a fold's network has seen a label of that fold: its heads begin at zero, and are
-    weighed by the other folds. The same arguments give the same weights on a CPU. ``on_progress``
-    hears the share that is done; what it raises stops the training and comes out here. Raises
-    ValueError for targets that are not finite.
+    No head of a fold's network has seen a label of that fold, for all begin at zero. How the heads
+    are weighed is fitted on the other folds, whose heads have seen this one. The same arguments
+    give the same weights on a CPU. ``on_progress`` hears the share that is done; what it raises
+    stops the training and comes out here. Raises ValueError for targets that are not finite.
     """
     if not np.isfinite(lessons.targets).all():
         raise ValueError("targets hold NaN or infinity")

@@ -15,7 +15,7 @@ from classifier import pool
 from classifier.config import TrainConfig
 from classifier.dataset import ShardStore, prepare_image
 from classifier.features import FEATURES, Describer
-from classifier.pool import Pool
+from classifier.pool import BadPool, Pool
 from classifier.recipes.features import FeatureNetwork
 from labelhub.projects.models import Image, Project
 from labelhub.projects.pictures import PictureMissing, open_full
@@ -63,18 +63,24 @@ class Pictures:
         self._described(describer, np.sort(self.ids), heard)
 
     def pool(self, describer: Describer) -> Pool:
-        """What all the pictures tell; learned anew where others have come or gone."""
+        """What all the pictures tell; learned anew where others have come."""
         ids = np.sort(self.ids)
-        sample = ids[:: -(-len(ids) // pool.SAMPLE)]
+        some = np.linspace(0, len(ids) - 1, min(len(ids), pool.SAMPLE)).astype(np.int64)
+        sample = ids[some]  # evenly spaced
         name = hashlib.sha256(f"{describer.name} {sample.tolist()}".encode()).hexdigest()[:16]
         folder = self._beside("pool")
         path = folder / f"{name}.safetensors"
-        if path.is_file():
+        try:
             return Pool.load(path)
+        except FileNotFoundError:
+            logger.info("%s is learned from %s pictures", path, len(sample))
+        except (OSError, BadPool) as error:
+            logger.warning("%s; it is learned anew", error)
         learned = Pool.of(self.features(describer, sample))
-        for old in folder.glob("*.safetensors"):
-            old.unlink(missing_ok=True)
         learned.save(path)
+        for old in folder.glob("*.safetensors"):
+            if old != path:
+                old.unlink(missing_ok=True)
         return learned
 
     def _described(

@@ -69,7 +69,7 @@ def _compare(batch: ConsensusBatch, found: Recomputed) -> list[int]:
 
 def _difference(row: Consensus, batch: ConsensusBatch, place: int) -> float:
     """How far a stored row is from what was computed; 1 or more where it names another class, is
-    no probability vector at all, or counts other people."""
+    no probability vector at all, counts other people, or is settled and should not be."""
     told = np.frombuffer(row.probabilities, dtype="<f8")
     right = batch.probabilities[place]
     if told.shape != right.shape or not np.isfinite(told).all():
@@ -80,4 +80,5 @@ def _difference(row: Consensus, batch: ConsensusBatch, place: int) -> float:
         abs(row.confidence - float(right.max())),
         float(row.label_class_id != named),
         float(abs(row.humans - batch.humans[place])),
+        float(row.settled != batch.settled[place]),
     )

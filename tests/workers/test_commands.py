@@ -240,13 +240,14 @@ def test_a_consensus_that_was_tampered_with_fails_the_check_and_is_corrected(
 
 
 def test_a_miscounted_or_unreadable_consensus_is_found(voted: Project) -> None:
-    rows = list(Consensus.objects.filter(humans=2)[:3])
+    rows = list(Consensus.objects.filter(humans=2)[:4])
     Consensus.objects.filter(pk=rows[0].pk).update(humans=7)
     Consensus.objects.filter(pk=rows[1].pk).update(probabilities=b"\xff" * 24)
     Consensus.objects.filter(pk=rows[2].pk).update(
         label_class=voted.label_classes.get(is_none=True)
     )
+    Consensus.objects.filter(pk=rows[3].pk).update(settled=not rows[3].settled)
     result = result_of("recompute_consensus", "colours")
-    assert result["changed"] == 3
+    assert result["changed"] == 4
     assert result["max_difference"] == 5
     assert result_of("recompute_consensus", "colours", "--check")["changed"] == 0

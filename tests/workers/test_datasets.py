@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from django.conf import settings as site
 
 from classifier.dataset import prepare_image
@@ -53,3 +54,25 @@ def test_a_lost_or_damaged_picture_costs_its_own_image_and_is_named(caplog) -> N
     assert store.ids.tolist() == [image.pk for image in others]
     assert f"image {lost.pk} of stripes is left out" in caplog.text
     assert f"image {damaged.pk} of stripes is left out" in caplog.text
+
+
+def test_a_pool_is_learned_from_all_its_pictures_once_and_anew_where_its_file_broke(
+    caplog, monkeypatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(datasets.pool, "SAMPLE", 8)
+    project = striped_project(images=12)
+    pictures = fill_shards(project=project)
+    describer = pictures.describer()
+    learned = pictures.pool(describer)
+    assert "learned from 8 pictures" in caplog.text  # as many as it takes, not every second of 12
+    caplog.clear()
+    assert torch.equal(pictures.pool(describer).manifold.places, learned.manifold.places)
+    assert "learned" not in caplog.text
+    kept = list((pictures.pixels.folder / "pool").iterdir())
+    kept[0].write_bytes(b"cut short")
+    assert torch.equal(pictures.pool(describer).manifold.places, learned.manifold.places)
+    assert "it is learned anew" in caplog.text
+    assert [file.name for file in kept] == [
+        file.name for file in (pictures.pixels.folder / "pool").iterdir()
+    ]

@@ -53,9 +53,10 @@ def read_curves(files: Sequence[Path]) -> list[Curve]:
                 for point in told["curve"]
             ]
             seconds, accuracy = np.array(points, dtype=np.float64).T
+            strategy = str(told["strategy"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SimulationError(f"{path}: no result of simulate ({error!r})") from error
-        runs[told["strategy"]].append((seconds, accuracy))
+        runs[strategy].append((seconds, accuracy))
     return [_curve(name, of) for name, of in runs.items()]
 
 
