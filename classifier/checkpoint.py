@@ -77,7 +77,8 @@ def load(path: Path, *, expected_sha256: str | None = None) -> LoadedModel:
 
     The very bytes that were hashed are the ones used. Raises OSError when the file cannot be
     read and BadCheckpoint when it is not the expected one, cut short, no safetensors file, of
-    an unknown recipe, of tensors that do not fit the recipe, or holds NaN or infinity.
+    an unknown recipe, of tensors that do not fit the recipe, holds NaN or infinity, or lacks the
+    file beside it that it needs.
     """
     data, sha256 = _read(path, expected_sha256)
     tensors = _tensors(path, data)

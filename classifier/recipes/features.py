@@ -19,8 +19,8 @@ class FeatureNetwork(nn.Module):
 
     A block's features are standardised and brought to one length, and so is the picture's place
     among those of the pool. A linear head reads each, and the logits are the heads' log-softmax,
-    weighed by ``opinion``. The dictionary of patches and the pool's landmarks travel with the file;
-    the backbone is the pretrained one that every such network shares.
+    weighed by ``opinion``. The dictionary of patches and the pool's landmarks are what networks of
+    one pool have in common; the backbone is the pretrained one that all share.
     """
 
     def __init__(self, classes: int, channels: int) -> None:

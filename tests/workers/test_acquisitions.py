@@ -1,7 +1,5 @@
 """Rankings that look at more than one belief: what they score, and what people are asked next."""
 
-from datetime import datetime
-
 import numpy as np
 import pytest
 
@@ -15,27 +13,13 @@ from labelhub.rounds.services import open_round
 from labelhub.votes.models import Consensus
 from tests.factories import NOON, dice, visitor
 from tests.pictured import striped_project
-from tests.workers.untrained import untrained_version
+from tests.workers.untrained import clock, rank, untrained_version
 from workers import ranking, training
 from workers.networks import load_network
-from workers.ranking import BadPrediction, rank_shard
+from workers.ranking import BadPrediction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BY_SCORE = ["disagreement", "diverse"]
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path) -> None:
-    settings.DATA_DIR = tmp_path
-
-
-def clock() -> datetime:
-    return NOON
-
-
-def rank(version: ModelVersion) -> None:
-    for shard in version.ranking_shards.all():
-        rank_shard(shard_id=shard.pk, clock=clock)
 
 
 def after_a_round(acquisition: str) -> Project:

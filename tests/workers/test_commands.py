@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from classifier.train import NonFiniteLoss
@@ -22,12 +21,6 @@ from workers.places import model_folder
 
 # Real commits: the lease is kept from a thread, and messages leave after the commit.
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row ids begin again with every test; pictures and shards must too."""
-    monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import io
 import json
-from datetime import datetime
 from random import Random
 
 import numpy as np
@@ -20,20 +19,12 @@ from labelhub.votes.models import Consensus, Vote
 from labelhub.votes.services import refresh_consensus, retract_votes
 from tests.factories import NOON, dice, true_key, visitor
 from tests.pictured import striped_project
+from tests.workers.untrained import clock
 from workers import training
 from workers.ranking import rank_shard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CAREFUL, CARELESS, AT_RANDOM = 0.03, 0.3, 0.5
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path) -> None:
-    settings.DATA_DIR = tmp_path
-
-
-def clock() -> datetime:
-    return NOON
 
 
 def run_round(project: Project) -> Round:

@@ -18,11 +18,6 @@ from workers.datasets import fill_shards
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path: Path) -> None:
-    settings.DATA_DIR = tmp_path
-
-
 def test_the_store_holds_every_active_image_as_the_network_sees_it() -> None:
     project = striped_project(images=12)
     out = project.images.first()

@@ -20,11 +20,6 @@ NETWORK = b"a network"
 SHA256 = hashlib.sha256(NETWORK).hexdigest()
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path: Path) -> None:
-    settings.DATA_DIR = tmp_path
-
-
 def finished(*, common: str | None = None) -> LoadedModel:
     return LoadedModel(nn.Identity(), TrainConfig(classes=3), {}, SHA256, common)
 

@@ -1,7 +1,5 @@
 """Folders of workers: nothing is left of Rounds that are over."""
 
-from pathlib import Path
-
 import pytest
 
 from labelhub.projects.models import Project
@@ -10,11 +8,6 @@ from tests.factories import NOON, shapes_project
 from workers.places import clear_round_folders, round_folder
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path: Path) -> None:
-    settings.DATA_DIR = tmp_path
 
 
 @pytest.fixture

@@ -15,11 +15,6 @@ from workers.ranking import predict
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path) -> None:
-    settings.DATA_DIR = tmp_path
-
-
 def spoken_for(project: Project, version: ModelVersion) -> dict[int, bool]:
     """By image without holdout, whether the network that serves gives its prior."""
     images = np.sort(np.array(project.images.values_list("pk", flat=True), dtype=np.int64))

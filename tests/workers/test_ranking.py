@@ -1,6 +1,5 @@
 """Ranking: what it reads, what it writes, and what becomes of it when it cannot go on."""
 
-from datetime import datetime
 from threading import Event, Thread
 
 import pytest
@@ -15,27 +14,12 @@ from labelhub.rounds.sweeping import sweep_shards
 from labelhub.votes.models import Consensus
 from tests.factories import NOON
 from tests.pictured import striped_project
-from tests.workers.untrained import untrained_version
+from tests.workers.untrained import clock, rank, untrained_version
 from workers import datasets, ranking
 from workers.following import rank_here
 from workers.places import model_folder
-from workers.ranking import rank_shard
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path) -> None:
-    settings.DATA_DIR = tmp_path
-
-
-def clock() -> datetime:
-    return NOON
-
-
-def rank(version: ModelVersion) -> None:
-    for shard in version.ranking_shards.all():
-        rank_shard(shard_id=shard.pk, clock=clock)
 
 
 def test_a_version_ranks_at_its_own_picture_size_whatever_the_project_was_changed_to() -> None:

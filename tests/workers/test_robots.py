@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.conf import settings
 from django.contrib.auth import authenticate
 
 from labelhub.annotators.models import Annotator
@@ -25,11 +24,6 @@ from workers.demo.robots import Habits, Robot, Tally
 from workers.demo.truth import Eye, Truth, UnknownPicture
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A whole Round by the real code: snapshot, training, evaluation, promotion, ranking."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -16,21 +16,13 @@ from labelhub.rounds.services import LEASE, claim_round, open_round
 from labelhub.votes.models import Consensus, Parameters
 from tests.factories import NOON, true_key
 from tests.pictured import striped_project, vote_rightly
+from tests.workers.untrained import clock
 from workers import networks, teaching, training
 from workers.places import model_folder, round_folder
 from workers.ranking import rank_shard
 from workers.snapshot import Snapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path) -> None:
-    settings.DATA_DIR = tmp_path
-
-
-def clock() -> datetime:
-    return NOON
 
 
 def begin(project: Project) -> Round:

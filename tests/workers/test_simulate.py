@@ -20,11 +20,6 @@ pytestmark = pytest.mark.django_db
 COLOURS = ((200, 40, 40), (40, 200, 40), (40, 40, 200))
 
 
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path) -> None:
-    settings.DATA_DIR = tmp_path
-
-
 def colours(count: int) -> Corpus:
     """Red, green and blue pictures, one after the other, with noise."""
     generator = np.random.default_rng(0)

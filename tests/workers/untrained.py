@@ -1,6 +1,7 @@
 """A version in service whose networks nobody trained: enough to rank with, and made in no time."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from classifier import checkpoint
 from classifier.config import TrainConfig
@@ -10,8 +11,18 @@ from labelhub.rounds.models import ModelVersion, Round
 from labelhub.rounds.shards import start_ranking
 from tests.factories import NOON
 from workers.places import model_folder
-from workers.ranking import shard_spans
+from workers.ranking import rank_shard, shard_spans
 from workers.teaching import fold_networks
+
+
+def clock() -> datetime:
+    return NOON
+
+
+def rank(version: ModelVersion) -> None:
+    """Every shard that a version has to rank, here and now."""
+    for shard in version.ranking_shards.all():
+        rank_shard(shard_id=shard.pk, clock=clock)
 
 
 def untrained_version(project: Project) -> ModelVersion:
