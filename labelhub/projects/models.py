@@ -7,6 +7,8 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from labelhub.projects import choices
+
 FOLDS = 10  # an image keeps its fold for life; of k networks, one leaves out the folds k apart
 
 
@@ -17,19 +19,9 @@ class Project(models.Model):
         ACTIVE = "active", "active"
         PAUSED = "paused", "paused"
 
-    class Augmentation(models.TextChoices):
-        UPRIGHT = "upright", "photographs and text: moved, tilted and relit a little"
-        OUTLINE = "outline", "shapes and symbols: also turned, mirrored and inverted"
-
-    class Acquisition(models.TextChoices):
-        INFORMATION = "information", "most information a second of people's time"
-        ENTROPY = "entropy", "most entropy of what is known, votes and network together"
-        SOFTMAX = "softmax", "most entropy of the network's word alone"
-        MARGIN = "margin", "least distance between the two likeliest classes"
-        CONFIDENCE = "confidence", "least probability of the likeliest class"
-        DISAGREEMENT = "disagreement", "most disagreement between the fold networks (BALD)"
-        DIVERSE = "diverse", "most entropy, and unlike each other"
-        RANDOM = "random", "in random order"
+    Augmentation = choices.Augmentation
+    Recipe = choices.Recipe
+    Acquisition = choices.Acquisition
 
     name = models.CharField(max_length=120)
     slug = models.SlugField(max_length=60, unique=True)
@@ -87,7 +79,13 @@ class Project(models.Model):
     )
 
     # The network and its schedule.
-    recipe = models.CharField(max_length=32, default="seed")
+    recipe = models.CharField(
+        max_length=32,
+        choices=Recipe,
+        default=Recipe.FEATURES,
+        help_text="Features needs the fewest labels and its Rounds take seconds; choose seed where "
+        "tens of thousands of pictures have labels, or 20 ms and 14 kB a picture are too much.",
+    )
     image_size = models.PositiveSmallIntegerField(
         default=32,
         validators=[MinValueValidator(16), MaxValueValidator(224)],
@@ -100,15 +98,17 @@ class Project(models.Model):
         max_length=8,
         choices=Augmentation,
         default=Augmentation.UPRIGHT,
-        help_text="How pictures may be changed without changing their class.",
+        help_text="How pictures may be changed without changing their class, of the recipe seed.",
     )
     training_steps = models.PositiveIntegerField(
         default=600,
         validators=[MinValueValidator(1)],
-        help_text="Optimiser steps of each training.",
+        help_text="Optimiser steps of each training, of the recipe seed.",
     )
+    # A minute: a Round of features takes seconds, and twenty people say more in five minutes than
+    # the network should wait for. One that takes longer is followed at once, whatever is set here.
     retrain_every_minutes = models.PositiveIntegerField(
-        default=5,
+        default=1,
         validators=[MinValueValidator(1)],
         help_text="A new Round starts at most this often ...",
     )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelhub.projects.models import Project
+from labelhub.projects import choices
 from labelhub.votes.aggregation import entropy
 from labelhub.votes.arrays import Floats
 
-Acquisition = Project.Acquisition
+Acquisition = choices.Acquisition
 BY_RANKING = (Acquisition.DISAGREEMENT, Acquisition.DIVERSE)  # one image's belief does not suffice
 UNSCORED = 1e-4  # keeps an order among images to which a ranking gave nothing
 LEAST_ENTROPY = 1e-6

@@ -1,5 +1,7 @@
 """The recipe ``features``: a frozen backbone, a learned dictionary, heads on top."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -165,6 +167,27 @@ def test_what_progress_raises_stops_the_training(described) -> None:
 
     with pytest.raises(Stop):
         trained(described, on_progress=stop)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("edge", [16, 32, 96, 224])
+def test_five_pictures_of_two_classes_teach_heads_at_any_size(edge, channels, monkeypatch) -> None:
+    monkeypatch.setattr(patches, "SAMPLE", 1000)
+    monkeypatch.setattr(heads, "TURNS", 10)
+    labels = np.arange(5) % 2
+    noise = np.random.default_rng(0).integers(0, 90, (5, edge, edge, channels))
+    images = (noise + 120 * labels[:, None, None, None]).astype(np.uint8)
+    describer = Describer.learned(images)
+    features = describer.describe(images)
+    folds, served = train_heads(
+        replace(CONFIG, classes=2, image_size=edge, channels=channels),
+        Lessons(features, certain(labels, 2), np.arange(5)),
+        folds=10,
+        describer=describer,
+        pool=Pool.of(features),
+    )
+    assert (logits(served, images).argmax(axis=1) == labels).all()
+    assert all(np.isfinite(logits(network, features)).all() for network in folds)
 
 
 def test_targets_that_are_not_numbers_are_refused(described) -> None:

@@ -137,6 +137,21 @@ def test_the_schedule_is_set_in_the_admin_and_nonsense_is_refused(
     assert b"greater than or equal to 1" in refused.content
 
 
+def test_the_recipe_is_chosen_in_the_admin_which_says_when_to_choose_which(
+    boss: Client, project: Project
+) -> None:
+    address = reverse("admin:projects_project_change", args=[project.pk])
+    page = boss.get(address)
+    assert "choose seed where tens of thousands of pictures have labels" in page.text
+    form = page.context["adminform"].form
+    values = {name: form.initial.get(name, "") for name in form.fields}
+    refused = boss.post(address, {**values, "recipe": "alchemy"})
+    assert "alchemy is not one of the available choices" in refused.text
+    boss.post(address, {**values, "recipe": "seed"})
+    project.refresh_from_db()
+    assert project.recipe == "seed"
+
+
 def test_what_is_asked_is_set_in_the_admin_and_nonsense_is_refused(
     boss: Client, project: Project
 ) -> None:

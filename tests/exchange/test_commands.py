@@ -32,6 +32,22 @@ def test_create_project_makes_the_classes_in_order_and_none_of_these() -> None:
     ]
 
 
+def test_a_new_project_learns_on_features_unless_another_recipe_is_asked_for() -> None:
+    run("create_project", "Signs", "--classes", "a stop sign,a bus")
+    run("create_project", "Runes", "--classes", "a rune,a blot", "--recipe", "seed")
+    assert dict(Project.objects.values_list("slug", "recipe")) == {
+        "signs": "features",
+        "runes": "seed",
+    }
+
+
+def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
+    with pytest.raises(CommandError, match=r"'alchemy' \(choose from .*features.*seed") as refusal:
+        run("create_project", "Signs", "--classes", "bus,car", "--recipe", "alchemy")
+    assert "\n" not in str(refusal.value)
+    assert not Project.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "classes", "complaint"),
     [

@@ -29,6 +29,7 @@ def lived_project(*, now: datetime) -> Project:
     project = drawn_project(
         slug="lived",
         images=IMAGES,
+        recipe="seed",
         training_steps=500,
         augmentation="outline",
         retrain_min_labels=100,

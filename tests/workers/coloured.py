@@ -13,17 +13,13 @@ NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 COLOURS = {"red": (200, 40, 40), "green": (40, 200, 40)}
 
 
-def coloured_project(
-    *, images: int = 24, gold_per_class: int = 8, training_steps: int = 12
-) -> Project:
-    """Image n is of the colour n % 2; the first of each colour are Gold."""
-    project = create_project(
-        name="Colours",
-        class_names=list(COLOURS),
-        training_steps=training_steps,
-        image_size=16,
-        asks_choices=False,
-    )
+def coloured_project(*, images: int = 24, gold_per_class: int = 8, **settings: object) -> Project:
+    """Image n is of the colour n % 2; the first of each colour are Gold.
+
+    Of the recipe ``seed``, with a short training, unless ``settings`` say so.
+    """
+    quick = {"recipe": "seed", "training_steps": 12, "image_size": 16, "asks_choices": False}
+    project = create_project(name="Colours", class_names=list(COLOURS), **{**quick, **settings})
     noise = np.random.default_rng(0)
     clean = []
     for number in range(images):

@@ -1,4 +1,4 @@
-"""``manage.py create_project NAME --classes a,b,c [--question …] [--slug …] [--json FILE|-]``"""
+"""``manage.py create_project NAME --classes a,b,c [--question …] [--recipe …] [--json FILE|-]``"""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labelhub.projects.commands import add_json_option, write_json
+from labelhub.projects.models import Project
 from labelhub.projects.services import ProjectError, create_project
 
 
@@ -28,6 +29,13 @@ class Command(BaseCommand):
             "(default: Select all squares with {name})",
         )
         parser.add_argument("--slug", help="its place in addresses (default: from the name)")
+        parser.add_argument(
+            "--recipe",
+            choices=Project.Recipe.values,
+            default=Project().recipe,
+            help="what learns; it can be changed in the admin, which says when "
+            "(default: %(default)s)",
+        )
         add_json_option(parser)
 
     def handle(self, *, name: str, classes: str, json: str | None, **options: Any) -> None:
@@ -38,6 +46,7 @@ class Command(BaseCommand):
                 class_names=wanted,
                 question=options["question"],
                 slug=options["slug"],
+                recipe=options["recipe"],
             )
         except ProjectError as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,30 @@
+"""What a Project can be set to, where there are several."""
+
+from django.db import models
+
+
+class Augmentation(models.TextChoices):
+    """How pictures may be changed without changing their class."""
+
+    UPRIGHT = "upright", "photographs and text: moved, tilted and relit a little"
+    OUTLINE = "outline", "shapes and symbols: also turned, mirrored and inverted"
+
+
+class Recipe(models.TextChoices):
+    """What learns; ``classifier.model.RECIPES`` has one of each name."""
+
+    FEATURES = "features", "features: heads on a network that is trained already"
+    SEED = "seed", "seed: a small network, trained from the beginning"
+
+
+class Acquisition(models.TextChoices):
+    """Which images are asked about first."""
+
+    INFORMATION = "information", "most information a second of people's time"
+    ENTROPY = "entropy", "most entropy of what is known, votes and network together"
+    SOFTMAX = "softmax", "most entropy of the network's word alone"
+    MARGIN = "margin", "least distance between the two likeliest classes"
+    CONFIDENCE = "confidence", "least probability of the likeliest class"
+    DISAGREEMENT = "disagreement", "most disagreement between the fold networks (BALD)"
+    DIVERSE = "diverse", "most entropy, and unlike each other"
+    RANDOM = "random", "in random order"
