@@ -5,11 +5,14 @@ import json
 
 import numpy as np
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from labelhub.challenges.models import Challenge, Tile
+from labelhub.projects.models import Project
 from labelhub.rounds.models import ModelVersion
 from labelhub.votes.models import Vote
+from workers.management.commands.simulate import Command, _setting
 from workers.simulate.data import Corpus, SimulationError, read_corpus, read_votes
 from workers.simulate.people import NONE, Habits, MadeUp, Recorded, read_annotators
 from workers.simulate.play import Play, Rules
@@ -39,7 +42,7 @@ def played(people, *, corpus, judgements=0.5, seed=0, **setting) -> list[Point]:
         **{
             "seeds_per_class": 6,
             "grid_edge": 2,
-            "recipe": "features",
+            "recipe": None,
             "acquisition": None,
             "choices": True,
             "seed": seed,
@@ -60,6 +63,34 @@ def test_a_play_goes_through_the_real_rows_and_counts_every_judgement() -> None:
     assert ModelVersion.objects.filter(serving=True).exists()
     assert points[0].judgements_per_image == 0
     assert points[-1].label_accuracy > 0.9
+
+
+def test_a_play_is_set_up_as_a_new_project_is_unless_something_else_is_asked(tmp_path) -> None:
+    command = Command().create_parser("manage.py", "simulate")
+    asked = ["--images", "F.npz", "--annotators", "A.json"]
+    corpus, new = colours(30), Project()
+
+    def set_up(*more: str) -> tuple[str, int]:
+        setting = _setting(vars(command.parse_args([*asked, *more])))
+        with transaction.atomic():
+            project = make_world(corpus, MadeUp([Habits()], corpus, 0), setting).project
+            transaction.set_rollback(True)
+        return project.recipe, project.retrain_every_minutes
+
+    assert set_up() == (new.recipe, new.retrain_every_minutes) == ("features", 1)
+    assert set_up("--recipe", "seed", "--retrain-every-minutes", "7") == ("seed", 7)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--recipe", "alchemy", r"invalid choice: 'alchemy' \(choose from .*features"),
+        ("--retrain-every-minutes", "0", "--retrain-every-minutes: a whole minute or more"),
+    ],
+)
+def test_a_recipe_or_a_schedule_that_cannot_be_is_refused(option, value, said) -> None:
+    with pytest.raises(CommandError, match=said):
+        call_command("simulate", "--images", "F", "--annotators", "A", f"{option}={value}")
 
 
 def test_a_play_is_the_same_for_the_same_seed() -> None:

@@ -29,7 +29,7 @@ class Setting:
     acquisition: str | None
     choices: bool
     grids: bool = True
-    retrain_every_minutes: int = 1
+    retrain_every_minutes: int | None = None
     seed: int = 0
 
 
@@ -56,7 +56,11 @@ def make_world(corpus: Corpus, people: People, setting: Setting) -> World:
 def _project(corpus: Corpus, setting: Setting) -> Project:
     edge = max(corpus.images.shape[1:3])
     edge = min(max(-(-edge // EDGE_STEP) * EDGE_STEP, LEAST_EDGE), MOST_EDGE)
-    asked: dict[str, Any] = {"recipe": setting.recipe, "acquisition": setting.acquisition}
+    asked: dict[str, Any] = {
+        "recipe": setting.recipe,
+        "acquisition": setting.acquisition,
+        "retrain_every_minutes": setting.retrain_every_minutes,
+    }
     try:
         return create_project(
             name="Simulation",
@@ -65,7 +69,6 @@ def _project(corpus: Corpus, setting: Setting) -> Project:
             channels=corpus.channels,
             grid_edge=setting.grid_edge,
             asks_choices=setting.choices,
-            retrain_every_minutes=setting.retrain_every_minutes,
             **{name: value for name, value in asked.items() if value is not None},
         )
     except ProjectError as error:

@@ -37,6 +37,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        new = Project()
         parser.add_argument("--images", required=True, help="NPZ with images, labels, classes")
         people = parser.add_mutually_exclusive_group(required=True)
         people.add_argument("--votes", help="CSV[.gz] of recorded labels")
@@ -50,7 +51,20 @@ class Command(BaseCommand):
         parser.add_argument(
             "--strategy", default="default", choices=["default", *Project.Acquisition.values]
         )
-        parser.add_argument("--recipe", default="features")
+        parser.add_argument(
+            "--recipe",
+            choices=Project.Recipe.values,
+            default=new.recipe,
+            help="what learns (default: %(default)s, as in a new project)",
+        )
+        parser.add_argument(
+            "--retrain-every-minutes",
+            type=_minutes,
+            default=new.retrain_every_minutes,
+            help="a Round starts at most this often (default: %(default)s, as in a new project). "
+            "Its work takes no time on the people's clock: play seed, whose Rounds take a minute, "
+            "with more",
+        )
         parser.add_argument("--tile-seconds", type=float, default=1.7)
         parser.add_argument("--choice-seconds", type=float, default=4.2)
         parser.add_argument("--forms", type=_forms, default="grid,choice")
@@ -119,6 +133,13 @@ def _grid_edge(text: str) -> int:
     return edge
 
 
+def _minutes(text: str) -> int:
+    minutes = int(text)
+    if minutes < 1:
+        raise ArgumentTypeError("a whole minute or more")
+    return minutes
+
+
 def _forms(text: str) -> str:
     if not set(text.split(",")) <= {"grid", "choice"} or "grid" not in text:
         raise ArgumentTypeError("'grid' or 'grid,choice'")
@@ -140,6 +161,7 @@ def _setting(options: dict[str, Any]) -> Setting:
         recipe=options["recipe"],
         acquisition=None if strategy == "default" else strategy,
         choices="choice" in options["forms"],
+        retrain_every_minutes=options["retrain_every_minutes"],
         seed=options["seed"],
     )
 
@@ -165,6 +187,7 @@ def _result(
         "seed": options["seed"],
         "strategy": options["strategy"],
         "recipe": options["recipe"],
+        "retrain_every_minutes": options["retrain_every_minutes"],
         "forms": options["forms"],
         "seconds": round(seconds, 1),
         "curve": as_rows(points),
