@@ -249,6 +249,7 @@ def test_the_schedule_is_said_in_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("labelhub.dashboard.selectors.images_with_news", lambda project: news)
+    Project.objects.filter(pk=project.pk).update(retrain_every_minutes=5)
     if opened is not None:
         past_round(project, accuracy=0.9, opened_at=timezone.now() - opened)
     page = cockpit(ada, project)
