@@ -15,7 +15,7 @@ from labelhub.supervision.ownership import processes_of
 from workers.demo.browser import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ("--images", "150", "--training-steps", "30", "--fresh", "60", "--minutes", "4")
+SMALL = ("--images", "150", "--fresh", "60", "--minutes", "4")
 OF_THE_TESTS = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PORT", "ROBOTS", "ROUNDS"}
 
 pytestmark = pytest.mark.timeout(420)

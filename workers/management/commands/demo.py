@@ -56,7 +56,6 @@ class Command(BaseCommand):
         )
         parser.add_argument("--pace", type=float, help="seconds a robot takes for a grid")
         parser.add_argument("--images", type=int, help="pictures of a new demo project")
-        parser.add_argument("--training-steps", type=int, help="of a new demo project")
         parser.add_argument("--fresh", type=int, help="pictures of the exam after each Round")
 
     def handle(
@@ -76,7 +75,7 @@ class Command(BaseCommand):
         site = site_from_settings(
             bind="127.0.0.1", port=port or (_free_port() if headless else PORT)
         )
-        wishes = Wishes(options["images"], options["training_steps"])
+        wishes = Wishes(options["images"])
 
         def prepare(console: Console) -> None:
             prepare_demo(wishes=wishes, now=timezone.now(), say=console.say)
