@@ -8,7 +8,7 @@ is fitted on what heads say of images they did not see.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from classifier.config import TrainConfig
 from classifier.features import Describer
+from classifier.manifold import COORDINATES
 from classifier.model import build
 from classifier.pool import Pool
 from classifier.recipes.features import OPINIONS, FeatureNetwork
@@ -26,13 +27,21 @@ RIDGE = 8.0  # nats a unit of squared weight
 TURNS = 60  # of L-BFGS: further ones move a probability by 0.001 on average
 OPINION_TURNS = 60
 OPINION_STRENGTH = 4.0  # images' worth of belief that the heads count alike and are calibrated
+BATCH = 2048  # images whose features are read at once
+
+
+class Features(Protocol):
+    """Features of n images, read by slices: an array, or what is read from disk piece by piece."""
+
+    def __getitem__(self, rows: slice, /) -> npt.NDArray[np.float16]:
+        """(rows, FEATURES) of these."""
 
 
 @dataclass(frozen=True)
 class Lessons:
     """What is learned: n images over K classes."""
 
-    features: npt.NDArray[np.float16]  # (n, FEATURES)
+    features: Features  # n
     targets: npt.NDArray[np.float64]  # (n, K) likelihood of what was said, rows summing to one
     folds: npt.NDArray[np.int64]  # (n,) 0..k-1
 
@@ -56,13 +65,12 @@ def train_heads(
     if not np.isfinite(lessons.targets).all():
         raise ValueError("targets hold NaN or infinity")
     networks = [_untrained(config, describer, pool) for _ in range(folds + 1)]
-    read = networks[-1].read(torch.from_numpy(lessons.features.astype(np.float32)))
+    read = _narrowed(networks[-1], pool, lessons)
     t = torch.from_numpy(lessons.targets).float()
     groups = torch.from_numpy(lessons.folds)
     said = torch.zeros(OPINIONS, *t.shape)  # of each image by the heads that did not see it
     done, steps = 0, OPINIONS * (folds + 1)
-    for number, rows in enumerate(read):
-        line = _Narrowed.of(pool, number, rows)
+    for number, line in enumerate(read):
         for fold, network in enumerate(networks):  # the last sees every fold
             seen = groups != fold
             weight, bias = _fit(line.rows[seen], t[seen])
@@ -100,13 +108,13 @@ class _Narrowed:
     axes: Tensor  # (d, p)
 
     @classmethod
-    def of(cls, pool: Pool, number: int, rows: Tensor) -> "_Narrowed":
-        """Of what the head of this number reads, (n, d)."""
+    def room(cls, pool: Pool, number: int, images: int) -> "_Narrowed":
+        """Not yet filled, for what the head of this number reads of so many images."""
         if number == len(pool.directions):  # the place in the pool: few numbers already
-            size = rows.shape[1]
-            return cls(rows, torch.zeros(size), torch.eye(size))
-        one = pool.directions[number]
-        return cls((rows - one.centre) @ one.axes, one.centre, one.axes)
+            centre, axes = torch.zeros(COORDINATES), torch.eye(COORDINATES)
+        else:
+            centre, axes = pool.directions[number].centre, pool.directions[number].axes
+        return cls(torch.empty(images, axes.shape[1]), centre, axes)
 
     @torch.no_grad()
     def put(self, head: nn.Module, weight: Tensor, bias: Tensor) -> None:
@@ -116,6 +124,20 @@ class _Narrowed:
         wide = self.axes @ weight  # (d, K)
         head.weight.copy_(wide.T)
         head.bias.copy_(bias - self.centre @ wide)
+
+
+@torch.no_grad()
+def _narrowed(network: FeatureNetwork, pool: Pool, lessons: Lessons) -> list[_Narrowed]:
+    """What each head reads of all images, narrowed batch by batch: wide rows of all of them would
+    fill the memory."""
+    images = len(lessons.targets)
+    lines = [_Narrowed.room(pool, number, images) for number in range(OPINIONS)]
+    for start in range(0, images, BATCH):
+        here = slice(start, min(start + BATCH, images))
+        wide = torch.from_numpy(lessons.features[here].astype(np.float32))
+        for line, rows in zip(lines, network.read(wide), strict=True):
+            line.rows[here] = (rows - line.centre) @ line.axes
+    return lines
 
 
 def _fit(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,8 +55,12 @@ class Pictures:
 
     def features(self, describer: Describer, images: NDArray[np.int64]) -> NDArray[np.float16]:
         """Features (n, FEATURES) of these images; describes those that never were."""
+        return self.described(describer, images)[:]
+
+    def described(self, describer: Describer, images: NDArray[np.int64]) -> "Described":
+        """The same features, read from disk only where they are looked at."""
         store = self._described(describer, images, None)
-        return store.read(store.rows_for(images))
+        return Described(store, store.rows_for(images))
 
     def describe(self, describer: Describer, *, heard: Heard) -> None:
         """Describe every picture that never was."""
@@ -112,6 +116,18 @@ class Pictures:
         folder = self.pixels.folder / name
         folder.mkdir(exist_ok=True)
         return folder
+
+
+@dataclass(frozen=True)
+class Described:
+    """Features of n images that lie in a store, in the rows (n,)."""
+
+    store: ShardStore
+    rows: NDArray[np.int64]
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.float16]:
+        """Features (part, FEATURES), copied from disk."""
+        return self.store.read(self.rows[part])
 
 
 def fill_shards(*, project: Project) -> Pictures:

@@ -80,7 +80,7 @@ def _heads(task: Task) -> Networks:
     use = snapshot.trainable
     count = fold_networks(config.recipe)
     lessons = Lessons(
-        features=task.pictures.features(describer, snapshot.images[use]),
+        features=task.pictures.described(describer, snapshot.images[use]),
         targets=snapshot.targets[use],
         folds=snapshot.folds[use] % count,
     )

@@ -12,7 +12,7 @@ from classifier.features import FEATURES, BadDescriber, Describer
 from classifier.heads import Lessons, train_heads
 from classifier.model import build
 from classifier.pool import Pool
-from classifier.predict import logits
+from classifier.predict import logits, probabilities
 from classifier.recipes.features import FeatureNetwork
 from tests.classifier.pictures import bars, certain
 
@@ -27,10 +27,10 @@ def described():
     return images, labels, describer, describer.describe(images)
 
 
-def trained(described, *, targets=None, **changes):
+def trained(described, *, targets=None, shelf=None, **changes):
     _, labels, describer, features = described
     targets = certain(labels) if targets is None else targets
-    lessons = Lessons(features, targets, np.arange(len(labels)) % 5)
+    lessons = Lessons(shelf or features, targets, np.arange(len(labels)) % 5)
     return train_heads(
         CONFIG,
         lessons,
@@ -156,6 +156,31 @@ def test_a_file_that_needs_one_elsewhere_is_refused(described, tmp_path) -> None
     path.write_bytes(path.read_bytes().replace(hashed.encode(), b"../" * 21 + b"x"))
     with pytest.raises(checkpoint.BadCheckpoint, match="no hash"):
         checkpoint.load(path)
+
+
+class Shelf:
+    """Features that lie elsewhere, and how many were fetched at once."""
+
+    def __init__(self, features):
+        self.features, self.fetched = features, []
+
+    def __getitem__(self, rows):
+        found = self.features[rows]
+        self.fetched.append(len(found))
+        return found
+
+
+def test_a_corpus_is_learned_from_a_few_features_at_a_time(described, monkeypatch) -> None:
+    features = described[3]
+    whole, served = trained(described)
+    monkeypatch.setattr(heads, "BATCH", 7)
+    shelf = Shelf(features)
+    folds, by_parts = trained(described, shelf=shelf)
+    assert max(shelf.fetched) == 7
+    assert sum(shelf.fetched) == len(features)  # each once
+    for one, other in [(served, by_parts), *zip(whole, folds, strict=True)]:
+        said, again = (probabilities(logits(network, features)) for network in (one, other))
+        assert again == pytest.approx(said, abs=1e-3)
 
 
 def test_what_progress_raises_stops_the_training(described) -> None:
