@@ -36,7 +36,10 @@ class Manifold:
 
     def coordinates(self, pictures: Tensor) -> Tensor:
         """(n, COORDINATES) of pictures (n, d), rows of length one."""
-        landmarks, places = self.landmarks.float(), self.places.float()
+        there = self.landmarks.any(dim=1)  # a smaller pool leaves rows that are no pictures
+        if not there.any():
+            return pictures.new_zeros(len(pictures), COORDINATES)
+        landmarks, places = self.landmarks[there].float(), self.places[there].float()
         found = [pictures.new_zeros(0, COORDINATES)]
         for start in range(0, len(pictures), BATCH):
             nearest, weights = _neighbours(pictures[start : start + BATCH], landmarks)

@@ -46,9 +46,19 @@ def test_a_small_pool_has_a_shape_too(count) -> None:
     assert shape.coordinates(rows[:0]).shape == (0, COORDINATES)
 
 
+@pytest.mark.parametrize("count", [3, 20])
+def test_what_is_no_picture_is_nobodys_neighbour(count) -> None:
+    angles = torch.arange(count) / count * 2 * torch.pi  # all around: most are unlike each other
+    rows = torch.stack([angles.cos(), angles.sin()], dim=1)
+    padded = Manifold.of(rows)
+    alone = Manifold(padded.landmarks[:count], padded.places[:count])
+    assert torch.equal(padded.coordinates(rows), alone.coordinates(rows))
+    assert len(padded.coordinates(rows).unique(dim=0)) == count
+
+
 def test_the_same_picture_many_times_has_a_shape_too() -> None:
-    rows = torch.ones(50, 4) / 2
-    assert Manifold.of(rows).coordinates(rows).isfinite().all()
+    for rows in (torch.ones(50, 4) / 2, torch.zeros(50, 4)):
+        assert Manifold.of(rows).coordinates(rows).isfinite().all()
 
 
 def test_subspace_iteration_finds_what_a_full_decomposition_finds(monkeypatch) -> None:
