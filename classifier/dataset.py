@@ -88,18 +88,34 @@ class ShardStore:
                 self.refresh()
             return len(new)
 
+    def missing(self, ids: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Those of the ids that have no row, in their order."""
+        wanted = np.asarray(ids, dtype=np.int64)
+        return np.asarray(wanted[~self._found(wanted)[1]], dtype=np.int64)
+
     def rows_for(self, ids: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The rows (n,) of these ids, in their order. Raises KeyError naming missing ids."""
         wanted = np.asarray(ids, dtype=np.int64)
-        if not np.isin(wanted, self._ids).all():
+        rows, found = self._found(wanted)
+        if not found.all():
             self.refresh()
-        missing = wanted[~np.isin(wanted, self._ids)]
+            rows, found = self._found(wanted)
+        missing = wanted[~found]
         if len(missing):
             named = ", ".join(str(one) for one in missing[:10])
             more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
             raise KeyError(f"{self.folder} has no image {named}{more}")
+        return rows
+
+    def _found(
+        self, wanted: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """The rows (n,) of ids (n,), and which of them are any: no look at the other rows."""
+        if not len(self._ids):
+            return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
         places = np.searchsorted(self._ids, wanted, sorter=self._sorted)
-        return np.asarray(self._sorted[places], dtype=np.int64)
+        rows = self._sorted[places.clip(max=len(self._ids) - 1)]
+        return rows, self._ids[rows] == wanted
 
     def read(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Copy the arrays (n, *shape) of these rows, reading only their pages of the files.

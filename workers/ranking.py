@@ -134,7 +134,7 @@ def predict(*, version: ModelVersion, pictures: Pictures, images: NDArray[np.int
     served one's where nobody has said anything yet, else its own fold's, and the average of all
     for the holdout."""
     networks = len(version.fold_sha256)
-    about = _about(version.project, images)
+    about = [one for part in _parts(images, SHARD_IMAGES) for one in _about(version.project, part)]
     folds = np.array([one.fold for one in about]) % max(networks, 1)
     holdout = np.array([one.holdout for one in about])
     heard = np.array([one.heard for one in about])
@@ -163,10 +163,10 @@ class _About(NamedTuple):
 
 
 def _about(project: Project, images: NDArray[np.int64]) -> list[_About]:
-    """Of each of the images (n,)."""
+    """Of each of the images (n,), which may be few that lie far apart."""
     said = Vote.objects.filter(image=OuterRef("pk"))
     rows = (
-        Image.objects.filter(project=project, pk__range=(int(images.min()), int(images.max())))
+        Image.objects.filter(project=project, pk__in=images.tolist())
         .annotate(heard=Exists(said) | Q(gold__isnull=False))
         .values_list("pk", "fold", "holdout", "heard")
     )

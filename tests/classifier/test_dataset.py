@@ -40,6 +40,15 @@ def test_an_empty_store_reads_nothing(tmp_path: Path) -> None:
     assert store.read(store.rows_for([])).shape == (0, 8, 8, 3)
 
 
+def test_ids_before_between_and_after_what_is_there_are_missing(tmp_path: Path) -> None:
+    store = ShardStore(tmp_path, (8, 8, 3))
+    assert store.missing([3, 1]).tolist() == [3, 1]
+    store.append([8, 2, 5], pictures(3))
+    assert store.missing([9, 5, 1, 8, 4]).tolist() == [9, 1, 4]
+    assert store.rows_for([5, 8, 2, 5]).tolist() == [2, 0, 1, 2]
+    assert len(store.missing([])) == len(store.rows_for([])) == 0
+
+
 def test_missing_ids_are_named(tmp_path: Path) -> None:
     store = ShardStore(tmp_path, (8, 8, 3))
     store.append([1, 2], pictures(2))
