@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Pictures:
     """
 
     pixels: ShardStore
+    _features: dict[str, ShardStore] = field(default_factory=dict)  # opened once, by folder
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -59,12 +60,12 @@ class Pictures:
 
     def described(self, describer: Describer, images: NDArray[np.int64]) -> "Described":
         """The same features, read from disk only where they are looked at."""
-        store = self._described(describer, images, None)
+        store = self._store_with(describer, images, None)
         return Described(store, store.rows_for(images))
 
     def describe(self, describer: Describer, *, heard: Heard) -> None:
         """Describe every picture that never was."""
-        self._described(describer, np.sort(self.ids), heard)
+        self._store_with(describer, np.sort(self.ids), heard)
 
     def pool(self, describer: Describer) -> Pool:
         """What all the pictures tell; learned anew where others have come."""
@@ -87,12 +88,15 @@ class Pictures:
                 old.unlink(missing_ok=True)
         return learned
 
-    def _described(
+    def _store_with(
         self, describer: Describer, images: NDArray[np.int64], heard: Heard | None
     ) -> ShardStore:
         """The store of features, with these images in it."""
-        store = ShardStore(self._beside(f"features-{describer.name}"), (FEATURES,), np.float16)
-        missing = images[~np.isin(images, store.ids)]
+        name = f"features-{describer.name}"
+        if name not in self._features:
+            self._features[name] = ShardStore(self._beside(name), (FEATURES,), np.float16)
+        store = self._features[name]
+        missing = store.missing(images)
         for done, part in enumerate(_batches(missing)):
             if heard:
                 heard(done * BATCH / len(missing))
@@ -139,9 +143,9 @@ def fill_shards(*, project: Project) -> Pictures:
     active = Image.objects.filter(
         project=project, status=Image.Status.ACTIVE, parent__isnull=True
     ).order_by("pk")
+    images = np.fromiter(active.values_list("pk", flat=True).iterator(), np.int64)
     store = _store(project, project.image_size, project.channels)
-    _fill(store, project, np.fromiter(active.values_list("pk", flat=True).iterator(), np.int64))
-    return Pictures(store)
+    return _filled(store, project, images)
 
 
 def pictures_for(*, version: ModelVersion, images: NDArray[np.int64]) -> Pictures:
@@ -149,8 +153,7 @@ def pictures_for(*, version: ModelVersion, images: NDArray[np.int64]) -> Picture
     now. Left out is what ``fill_shards`` leaves out."""
     config = TrainConfig.from_dict(version.config)
     store = _store(version.project, config.image_size, config.channels)
-    _fill(store, version.project, images)
-    return Pictures(store)
+    return _filled(store, version.project, images)
 
 
 def _store(project: Project, image_size: int, channels: int) -> ShardStore:
@@ -158,10 +161,10 @@ def _store(project: Project, image_size: int, channels: int) -> ShardStore:
     return ShardStore(folder, (image_size, image_size, channels))
 
 
-def _fill(store: ShardStore, project: Project, images: NDArray[np.int64]) -> None:
+def _filled(store: ShardStore, project: Project, images: NDArray[np.int64]) -> Pictures:
     """Read those of the images (n,) that the store lacks."""
     edge, _, channels = store.shape
-    for part in _batches(images[~np.isin(images, store.ids)]):
+    for part in _batches(store.missing(images)):
         ids, pixels = [], []
         rows = Image.objects.filter(pk__in=part.tolist(), project=project).order_by("pk")
         for image_id, sha256 in rows.values_list("pk", "sha256"):
@@ -174,6 +177,7 @@ def _fill(store: ShardStore, project: Project, images: NDArray[np.int64]) -> Non
             pixels.append(prepare_image(picture, edge, channels))
         if ids:
             store.append(ids, np.stack(pixels))
+    return Pictures(store)
 
 
 def _batches(images: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

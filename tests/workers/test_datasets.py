@@ -71,3 +71,12 @@ def test_a_pool_is_learned_from_all_its_pictures_once_and_anew_where_its_file_br
     assert [file.name for file in kept] == [
         file.name for file in (pictures.pixels.folder / "pool").iterdir()
     ]
+
+
+def test_features_are_looked_up_again_without_opening_their_store_anew(monkeypatch) -> None:
+    project = striped_project(images=12)
+    pictures = fill_shards(project=project)
+    describer = pictures.describer()
+    first = pictures.features(describer, pictures.ids[:3])
+    monkeypatch.setattr(datasets, "ShardStore", None)
+    assert np.array_equal(pictures.features(describer, pictures.ids[:3]), first)
