@@ -24,6 +24,10 @@ LEAST_EIGENVALUE = 0.1
 BATCH = 512
 TURNS = 40  # of subspace iteration
 SPARE = 40  # directions carried along, so that the last wanted one comes out right
+MADE_BY = (
+    LANDMARKS, COORDINATES, NEIGHBOURS, CONTRAST,
+    SMOOTHNESS, SLOWEST, LEAST_EIGENVALUE, TURNS, SPARE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

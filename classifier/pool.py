@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from classifier.atomic import replace_file
 from classifier.features import BLOCKS
-from classifier.manifold import LANDMARKS, Manifold
+from classifier.manifold import LANDMARKS, MADE_BY, Manifold
 
 SAMPLE = LANDMARKS  # pictures that stand for a larger pool
 LENGTH = 20.0  # of a standardised description, so that its head's weights are of about one
@@ -25,6 +25,7 @@ LEAST_DEVIATION = 1e-3
 PRINCIPAL = 400  # directions of a block that heads are fitted along
 LEADING = 60  # of them: pictures that agree in these are neighbours
 SKETCH_TURNS = 2
+SHAPED_BY = (LENGTH, LEAST_DEVIATION, PRINCIPAL, LEADING, SKETCH_TURNS, *MADE_BY)
 
 
 class BadPool(ValueError):

@@ -30,19 +30,16 @@ Heard = Callable[[float], None]  # hears the share that is done; what it raises 
 
 @dataclass(frozen=True)
 class Pictures:
-    """A project's pictures at one size, and the features that describers have made of them.
+    """Images of a project at one size, and the features that describers have made of them.
 
-    ``pixels`` holds (H, W, C) uint8 rows by Image id; features lie in folders beside it, one a
-    describer, and are made where they are missing.
+    ``pixels`` holds (H, W, C) uint8 rows by Image id, also of images that are excluded by now or
+    were not asked for; ``ids`` (n,) are those that were and whose pictures are there. Features lie
+    in folders beside it, one a describer, and are made where they are missing.
     """
 
     pixels: ShardStore
+    ids: NDArray[np.int64]
     _features: dict[str, ShardStore] = field(default_factory=dict)  # opened once, by folder
-
-    @property
-    def ids(self) -> NDArray[np.int64]:
-        """Image ids (n,) whose pictures are there."""
-        return self.pixels.ids
 
     def of(self, images: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The pictures (n, H, W, C) of these images."""
@@ -68,11 +65,13 @@ class Pictures:
         self._store_with(describer, np.sort(self.ids), heard)
 
     def pool(self, describer: Describer) -> Pool:
-        """What all the pictures tell; learned anew where others have come."""
+        """What all the pictures tell; learned anew where others have come, some were excluded, or
+        an upgrade learns otherwise."""
         ids = np.sort(self.ids)
         some = np.linspace(0, len(ids) - 1, min(len(ids), pool.SAMPLE)).astype(np.int64)
         sample = ids[some]  # evenly spaced
-        name = hashlib.sha256(f"{describer.name} {sample.tolist()}".encode()).hexdigest()[:16]
+        learned_from = f"{describer.name} {pool.SHAPED_BY} {sample.tolist()}"
+        name = hashlib.sha256(learned_from.encode()).hexdigest()[:16]
         folder = self._beside("pool")
         path = folder / f"{name}.safetensors"
         try:
@@ -106,7 +105,8 @@ class Pictures:
     def describer(self) -> Describer:
         """The project's own describer, learned from its pictures the first time it is asked for.
 
-        It stays the same from then on, or every picture would have to be described anew.
+        It stays the same from then on, also where a picture that it saw is excluded, or every
+        picture would have to be described anew. It holds no picture: only means of patches.
         """
         path = self._beside("dictionary") / "patches.safetensors"
         if path.is_file():
@@ -177,7 +177,7 @@ def _filled(store: ShardStore, project: Project, images: NDArray[np.int64]) -> P
             pixels.append(prepare_image(picture, edge, channels))
         if ids:
             store.append(ids, np.stack(pixels))
-    return Pictures(store)
+    return Pictures(store, images[~np.isin(images, store.missing(images))])
 
 
 def _batches(images: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

@@ -73,6 +73,32 @@ def test_a_pool_is_learned_from_all_its_pictures_once_and_anew_where_its_file_br
     ]
 
 
+def test_an_excluded_picture_is_in_the_pool_no_more() -> None:
+    project = striped_project(images=12)
+    pictures = fill_shards(project=project)
+    describer = pictures.describer()
+    pictures.pool(describer)
+    out = project.images.order_by("pk")[4]
+    Image.objects.filter(pk=out.pk).update(status=Image.Status.EXCLUDED)
+    left = fill_shards(project=project)
+    assert left.ids.tolist() == [one for one in pictures.ids if one != out.pk]
+    assert left.pool(describer).manifold.landmarks.any(dim=1).sum() == 11
+    assert len(list((left.pixels.folder / "pool").iterdir())) == 1, "the old one is gone"
+
+
+def test_a_pool_that_an_older_version_learned_otherwise_is_learned_anew(
+    caplog, monkeypatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    pictures = fill_shards(project=striped_project(images=12))
+    describer = pictures.describer()
+    pictures.pool(describer)
+    caplog.clear()
+    monkeypatch.setattr(datasets.pool, "SHAPED_BY", "otherwise")
+    pictures.pool(describer)
+    assert "learned from 12 pictures" in caplog.text
+
+
 def test_features_are_looked_up_again_without_opening_their_store_anew(monkeypatch) -> None:
     project = striped_project(images=12)
     pictures = fill_shards(project=project)
