@@ -102,6 +102,11 @@ class Pictures:
             store.append(part.tolist(), describer.describe(self.of(part)))
         return store
 
+    def described_by(self) -> dict[str, Path]:
+        """The folder of features of each describer that made any, by its name."""
+        folders = self.pixels.folder.glob("features-*")
+        return {folder.name.removeprefix("features-"): folder for folder in folders}
+
     def describer(self) -> Describer:
         """The project's own describer, learned from its pictures the first time it is asked for.
 

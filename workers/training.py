@@ -32,6 +32,7 @@ from workers.comparison import Comparison, compare
 from workers.datasets import Pictures, fill_shards
 from workers.lease import LeaseKeeper
 from workers.networks import publish
+from workers.outdated import clear_features
 from workers.places import round_folder
 from workers.promotion import decide
 from workers.ranking import shard_spans
@@ -121,6 +122,7 @@ def run(work: Work) -> None:
             by_fold=[_predictor(pictures, fold.network, temperature) for fold in networks.folds],
         )
     _publish(work, snapshot, networks, temperature, comparison)
+    clear_features(project=work.row.project, pictures=pictures)
 
 
 def _snapshot(work: Work) -> Snapshot:
