@@ -10,9 +10,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from labelhub.projects.commands import progress
+from labelhub.projects.folds import fold_of
 from labelhub.projects.models import Image, Project
 from labelhub.projects.pictures import clean_array, store
-from labelhub.projects.services import create_project, fold_of
+from labelhub.projects.services import create_project
 from labelhub.rounds.holdout import top_up_holdout
 from labelhub.rounds.progress import count_progress
 from labelhub.rounds.queueing import open_for_labelling, requeue

@@ -65,6 +65,11 @@ def is_like_one_of(one: int | None, others: Iterable[int | None]) -> bool:
     return False
 
 
+def as_bits(one: int) -> np.uint64:
+    """A fingerprint for comparing many at once."""
+    return np.uint64(one & _ALL)
+
+
 def like_an_earlier(fingerprints: Sequence[int | None]) -> list[bool]:
     """For each of n pictures, whether it looks like an earlier one of which that is not said.
 
@@ -73,7 +78,7 @@ def like_an_earlier(fingerprints: Sequence[int | None]) -> list[bool]:
     kept = np.empty(len(fingerprints), dtype=np.uint64)
     count, found = 0, []
     for one in fingerprints:
-        here = None if one is None else np.uint64(one & _ALL)
+        here = None if one is None else as_bits(one)
         alike = here is not None and bool((np.bitwise_count(kept[:count] ^ here) <= ALIKE).any())
         found.append(alike)
         if here is not None and not alike:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.utils.text import slugify
 
+from labelhub.projects.folds import RECENT, folds_of
 from labelhub.projects.models import (
-    FOLDS,
     Example,
     Gold,
     Image,
@@ -134,11 +134,6 @@ def take_turn(*, project: Project) -> None:
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
 
 
-def fold_of(sha256: str) -> int:
-    """The fold of a picture, for life: its content hash mod k."""
-    return int(sha256[-8:], 16) % FOLDS
-
-
 def add_images(*, project: Project, pictures: Sequence[NewImage], now: datetime) -> AddedImages:
     """Insert the pictures that the project does not hold yet, each once."""
     wanted = {picture.sha256: picture for picture in pictures}
@@ -147,6 +142,7 @@ def add_images(*, project: Project, pictures: Sequence[NewImage], now: datetime)
             image.sha256: image
             for image in Image.objects.filter(project=project, sha256__in=list(wanted))
         }
+        missing = [picture for picture in wanted.values() if picture.sha256 not in held]
         fresh = [
             Image(
                 project=project,
@@ -154,15 +150,24 @@ def add_images(*, project: Project, pictures: Sequence[NewImage], now: datetime)
                 name=picture.name[-255:],
                 width=picture.width,
                 height=picture.height,
-                fold=fold_of(picture.sha256),
+                fold=fold,
                 fingerprint=picture.fingerprint,
                 created_at=now,
             )
-            for picture in wanted.values()
-            if picture.sha256 not in held
+            for picture, fold in zip(missing, _folds(project, missing), strict=True)
         ]
         Image.objects.bulk_create(fresh)
     return AddedImages(added=fresh, duplicates=list(held.values()))
+
+
+def _folds(project: Project, pictures: Sequence[NewImage]) -> list[int]:
+    """The fold of each, by what it looks like and the images that came before."""
+    last = Image.objects.aggregate(last=Max("pk"))["last"] or 0
+    recent = Image.objects.filter(project=project, pk__gt=last - RECENT).order_by("-pk")
+    return folds_of(
+        [(picture.sha256, picture.fingerprint) for picture in pictures],
+        earlier=list(recent.values_list("fingerprint", "fold")),
+    )
 
 
 def record_gold(
