@@ -159,7 +159,7 @@ class _About(NamedTuple):
 
     fold: int
     holdout: bool
-    heard: bool  # Gold, or anything anybody ever said of it, also what was taken back
+    heard: bool  # Gold or anything else anybody ever said of it, also what was taken back
 
 
 def _about(project: Project, images: NDArray[np.int64]) -> list[_About]:
@@ -167,7 +167,7 @@ def _about(project: Project, images: NDArray[np.int64]) -> list[_About]:
     said = Vote.objects.filter(image=OuterRef("pk"))
     rows = (
         Image.objects.filter(project=project, pk__in=images.tolist())
-        .annotate(heard=Exists(said) | Q(gold__isnull=False))
+        .annotate(heard=Exists(said) | Q(gold__isnull=False) | Q(was_gold=True))
         .values_list("pk", "fold", "holdout", "heard")
     )
     known = {pk: _About(*rest) for pk, *rest in rows}

@@ -233,6 +233,9 @@ class Image(models.Model):
         null=True, help_text="How it looks, as likeness compares it; none: like no other."
     )
     holdout = models.BooleanField(default=False, help_text="Never trained on; for evaluation.")
+    was_gold = models.BooleanField(
+        default=False, help_text="Its Gold was taken back: a network may have learned it."
+    )
     status = models.CharField(max_length=8, choices=Status, default=Status.ACTIVE)
     parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="parts")
     box = models.JSONField(

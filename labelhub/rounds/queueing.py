@@ -128,10 +128,12 @@ def correct_gold(
 def take_back_gold(*, image: Image, now: datetime) -> None:
     """Make an image ordinary again: it rests on its votes, and is asked about where they put it.
 
-    Answers that it graded keep their grades. Raises Gold.DoesNotExist.
+    Answers that it graded keep their grades, and it is noted that a network may have learned it.
+    Raises Gold.DoesNotExist.
     """
     with transaction.atomic():
         Gold.objects.select_for_update().get(image=image).delete()
+        Image.objects.filter(pk=image.pk).update(was_gold=True)
         queued, _ = Candidate.objects.filter(image=image).delete()
         if queued:
             queue_anew(project=image.project, images=[image.pk], now=now)

@@ -5,6 +5,7 @@ import pytest
 
 from labelhub.projects.models import Image, Project
 from labelhub.rounds.models import ModelVersion, Prediction
+from labelhub.rounds.queueing import take_back_gold
 from labelhub.votes.models import Retraction, Vote
 from tests.factories import NOON
 from tests.pictured import striped_project, vote_rightly
@@ -34,6 +35,15 @@ def test_what_was_heard_of_an_image_keeps_the_networks_that_learned_it_silent() 
     heard = set(Vote.objects.values_list("image_id", flat=True)) | set(known)
     assert len(heard) == 11
     assert {image for image, by_served in served.items() if not by_served} == heard
+
+
+def test_gold_that_was_taken_back_keeps_the_networks_that_learned_it_silent() -> None:
+    project = striped_project(images=24, gold_per_class=2)
+    version = untrained_version(project)
+    once = project.images.filter(gold__isnull=False).first()
+    assert once is not None
+    take_back_gold(image=once, now=NOON)
+    assert not spoken_for(project, version)[once.pk]
 
 
 def test_the_holdout_hears_the_average_of_all() -> None:
