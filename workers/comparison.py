@@ -1,10 +1,12 @@
-"""What a new version is measured on: the holdout, or while that is young, cross-validated Gold."""
+"""What a new version is measured on: the holdout; while that is young, cross-validated Gold; where
+that is little or none, cross-validated votes."""
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import F
 from numpy.typing import NDArray
 
 from classifier.checkpoint import BadCheckpoint
@@ -18,8 +20,26 @@ from workers.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 BATCH = 500
+ENOUGH = 30  # images of which fewer tell hardly anything of a network
+GOLD_LEAST = 10  # as many as a Round asks for: so few are known for certain, and the start of many
+LIKELY = 2 / 3  # by votes alone: what one yes or one choice of an average person comes to
+
+HOLDOUT = "holdout images"
+GOLD = "Gold images, cross-validated"
+VOTES = "images labelled by votes, cross-validated"
+GOLD_AND_VOTES = "Gold images and images labelled by votes, cross-validated"
 
 Predictor = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Which of n labelled images a version is measured on, and how a page calls them."""
+
+    chosen: NDArray[np.bool_]  # (n,)
+    words: str
+    provisional: bool = True
+    fewest: int = 1  # images without which it tells nothing
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,29 @@ class Comparison:
     served: NDArray[np.float32]  # (m, K) of the network to serve, which may have trained on them
     measured_on: str
     provisional: bool
+    fewest: int = 1  # images that the comparison needs
+
+
+def measure(snapshot: Snapshot) -> Measure:
+    """The images whose truth counts: the settled holdout, else Gold, of which there are enough.
+
+    Else what votes alone make likely (no network has a say in it, or it would be measured by its
+    own word), together with the Gold there is: it is the surest of what is known, and alone so few
+    images tell a good network from a bad one by luck. Labels that votes have wrong count against
+    both networks alike, so that they are rather better than it says.
+    """
+    holdout = snapshot.holdout & snapshot.settled
+    if holdout.sum() >= HOLDOUT_ENOUGH:
+        return Measure(holdout, HOLDOUT, provisional=False)
+    gold = snapshot.gold >= 0
+    likely = snapshot.trainable & (snapshot.targets.max(axis=1) >= LIKELY) & ~gold
+    if gold.sum() >= ENOUGH or (gold.sum() >= GOLD_LEAST and not likely.any()):
+        return Measure(gold, GOLD)
+    return Measure(
+        gold | likely,
+        GOLD_AND_VOTES if gold.any() else VOTES,
+        fewest=1 if gold.sum() >= GOLD_LEAST else ENOUGH,
+    )
 
 
 def compare(
@@ -39,13 +82,12 @@ def compare(
 ) -> Comparison:
     """Predict the images whose truth counts.
 
-    The served network is measured on the settled holdout, which nothing trained on. Gold was
+    The served network is measured on the settled holdout, which nothing trained on. Others were
     trained on, so there each image is seen by the fold network that did not: and the version in
     service by its own priors, for the same reason.
     """
-    holdout = snapshot.holdout & snapshot.settled
-    provisional = int(holdout.sum()) < HOLDOUT_ENOUGH
-    chosen = (snapshot.gold >= 0) if provisional else holdout
+    by = measure(snapshot)
+    chosen, provisional = by.chosen, by.provisional
     images = snapshot.images[chosen]
     new = np.zeros((len(images), snapshot.targets.shape[1]), dtype=np.float32)
     if not provisional:
@@ -62,8 +104,9 @@ def compare(
         old=old,
         labels=snapshot.labels[chosen][kept],
         served=served(images[kept]) if kept.any() else new[kept],
-        measured_on="Gold images, cross-validated" if provisional else "holdout images",
+        measured_on=by.words,
         provisional=provisional,
+        fewest=by.fewest,
     )
 
 
@@ -96,11 +139,17 @@ def _in_service(
 def _predicted(
     version: ModelVersion, images: NDArray[np.int64], column: str
 ) -> dict[int, NDArray[np.float32]]:
-    """By image, what the version's ranking has written of it."""
+    """By image, what the version's ranking has written of it.
+
+    A prior that is the served network's, of an image that nobody had spoken of, is passed over: it
+    learned from more than the fold networks did that the new version is measured by.
+    """
     said: dict[int, NDArray[np.float32]] = {}
     for start in range(0, len(images), BATCH):
         part = images[start : start + BATCH].tolist()
         rows = Prediction.objects.filter(model_version=version, image_id__in=part)
+        if column == "prior":
+            rows = rows.exclude(prior=F("probabilities"))
         for image_id, stored in rows.values_list("image_id", column):
             said[image_id] = np.frombuffer(stored, dtype="<f4")
     return said

@@ -26,20 +26,23 @@ def decide(
     labels: NDArray[np.integer],
     measured_on: str,
     served: NDArray[np.floating],
+    fewest: int = 1,
 ) -> Verdict:
     """Compare on the same n images: ``new`` and ``old`` are (n, K) probabilities, ``labels`` (n,).
 
     ``old`` is None when no version serves yet. ``measured_on`` names the images in the reason.
     ``served`` (n, K) is what the network to serve says of them: where ``new`` is the fold networks'
-    word it may have trained on these very images, and still must not do worse.
+    word it may have trained on these very images, and still must not do worse. Fewer images than
+    ``fewest`` tell nothing.
     """
     if not (np.isfinite(new).all() and np.isfinite(served).all()):
         return Verdict(promote=False, reason="the network's probabilities are not numbers")
-    if not len(labels):
-        return Verdict(
-            promote=False,
-            reason="there are no Gold images to measure it on: mark some whose class is certain",
+    if len(labels) < fewest:
+        reason = (
+            f"{len(labels)} {measured_on}, are too few to measure it on, at least {fewest} are "
+            "needed: wait for more votes, or mark ten or more images as Gold"
         )
+        return Verdict(promote=False, reason=reason)
     return _compared(new, old, labels, measured_on, served)
 
 

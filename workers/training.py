@@ -225,6 +225,7 @@ def _publish(
         labels=comparison.labels,
         measured_on=comparison.measured_on,
         served=comparison.served,
+        fewest=comparison.fewest,
     )
     for number, model in enumerate([*networks.folds, networks.served]):
         path = network_path(round_folder(work.row), number)

@@ -122,8 +122,8 @@ def how_good(standing: Standing, now: datetime) -> HowGood:
         },
         interval=interval_words(accuracy, measured),
         explained=_(
-            "Provisional: the holdout is young, so networks were asked about Gold that they "
-            "did not train on."
+            "Provisional: the holdout is young, so networks were asked about other pictures, each "
+            "of them one that did not train on it."
         )
         if serving.provisional
         else _("No network ever trains on the holdout; its truth is votes and Gold alone."),
@@ -136,6 +136,12 @@ def measured_on_words(measured_on: str) -> str:
     known = {
         "holdout images": _("holdout pictures"),
         "Gold images, cross-validated": _("Gold pictures, cross-validated"),
+        "images labelled by votes, cross-validated": _(
+            "pictures labelled by votes, cross-validated"
+        ),
+        "Gold images and images labelled by votes, cross-validated": _(
+            "Gold pictures and pictures labelled by votes, cross-validated"
+        ),
     }
     return known.get(measured_on, measured_on or _("pictures"))
 

@@ -127,7 +127,7 @@ def _no_gold(standing: Standing, now: datetime) -> Need | None:
     return Need(
         key="no-gold",
         words=_("No Gold for %(classes)s.") % {"classes": names(standing.without_gold)},
-        step=_("Gold grades answers and teaches the first network: mark some pictures."),
+        step=_("Gold grades answers, and teaches the first network before any votes: mark some."),
         url=reverse("dashboard:cockpit", args=[standing.project.slug]) + "#doubt",
         link=_("Pictures to mark"),
     )
@@ -174,7 +174,9 @@ def _young_holdout(standing: Standing, now: datetime) -> Need | None:
         "least": number(HOLDOUT_ENOUGH),
     }
     if max(holdout.images, holdout_target(standing.project.progress.images)) < HOLDOUT_ENOUGH:
-        step = _("The project is too small for a holdout of that size; Gold measures instead.")
+        step = _(
+            "The project is too small for a holdout of that size; Gold or votes measure instead."
+        )
     else:
         step = _("Grids ask about them by themselves; until then accuracy is provisional.")
     return Need(key="young-holdout", words=words, step=step, urgent=False)

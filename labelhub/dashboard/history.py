@@ -141,11 +141,11 @@ def _note(measured: Sequence[RoundRecord]) -> str:
     if len(kinds) > 1:
         since = next(record.number for record in measured if not record.provisional)
         notes.append(
-            _("Measured on Gold before Round %(number)s, on the holdout since.")
+            _("Measured on Gold or votes before Round %(number)s, on the holdout since.")
             % {"number": number(since)}
         )
     elif kinds == {True}:
-        notes.append(_("Provisional: measured on Gold by cross-validation."))
+        notes.append(_("Provisional: measured on Gold or votes by cross-validation."))
     else:
         notes.append(_("Measured on the holdout."))
     return " ".join(notes)

@@ -100,7 +100,7 @@ class ModelVersion(models.Model):
     temperature = models.FloatField(default=1.0)
     metrics = models.JSONField(default=dict)
     provisional = models.BooleanField(
-        default=True, help_text="Evaluated on cross-validated Gold: the holdout is too young."
+        default=True, help_text="Evaluated by cross-validation: the holdout is too young."
     )
     serving = models.BooleanField(default=False)
     promoted_at = models.DateTimeField(null=True, blank=True)

@@ -68,8 +68,13 @@ def test_probabilities_that_are_not_numbers_are_refused() -> None:
     assert "not numbers" in answer.reason
 
 
-def test_nothing_to_measure_on_is_a_refusal() -> None:
-    none = np.zeros((0, 4))
-    answer = decide(new=none, old=None, labels=LABELS[:0], measured_on="Gold images", served=none)
-    assert not answer.promote
-    assert "no Gold images" in answer.reason
+@pytest.mark.parametrize(
+    ("images", "fewest", "promote"), [(0, 1, False), (29, 30, False), (30, 30, True)]
+)
+def test_too_little_to_measure_on_is_a_refusal(images: int, fewest: int, *, promote: bool) -> None:
+    said, labels = right_on(1.0)[:images], LABELS[:images]
+    answer = decide(
+        new=said, old=None, labels=labels, measured_on="images", served=said, fewest=fewest
+    )
+    assert answer.promote == promote
+    assert promote or f"at least {fewest} are needed: wait for more votes" in answer.reason

@@ -290,13 +290,25 @@ def test_a_round_on_gold_of_one_class_fails_with_the_reason() -> None:
     assert "fewer than two classes" in failed.reason
 
 
-def test_a_round_without_any_gold_is_refused_and_says_what_to_do() -> None:
+def test_a_round_without_any_gold_is_measured_on_what_votes_tell() -> None:
     project = striped_project(gold_per_class=0)
     vote_rightly(project, 40)
+    done = run(project)
+    assert done.outcome == Round.Outcome.PROMOTED, done.reason
+    assert "of 40 images labelled by votes, cross-validated" in done.reason
+    version = ModelVersion.objects.get(serving=True)
+    assert version.provisional
+    assert version.metrics["accuracy"] > 0.8
+
+
+def test_a_round_with_neither_gold_nor_votes_enough_is_refused_and_says_what_to_do() -> None:
+    project = striped_project(gold_per_class=0)
+    vote_rightly(project, 20)
     refused = run(project)
     assert (refused.state, refused.outcome) == (Round.State.DONE, Round.Outcome.REFUSED)
     assert refused.reason == (
-        "there are no Gold images to measure it on: mark some whose class is certain"
+        "20 images labelled by votes, cross-validated, are too few to measure it on, at least 30 "
+        "are needed: wait for more votes, or mark ten or more images as Gold"
     )
     assert not ModelVersion.objects.filter(serving=True).exists()
     assert not Prediction.objects.exists()

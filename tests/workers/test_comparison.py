@@ -1,0 +1,92 @@
+"""What a version is measured on: images whose truth no network had a say in, the same for both."""
+
+import numpy as np
+import pytest
+
+from labelhub.votes.parameters import first_parameters
+from tests.factories import NOON
+from tests.pictured import striped_project, vote_rightly
+from tests.workers.untrained import rank, untrained_version
+from workers.comparison import GOLD, GOLD_AND_VOTES, HOLDOUT, VOTES, Measure, compare, measure
+from workers.datasets import pictures_for
+from workers.ranking import predict
+from workers.snapshot import Snapshot, take_snapshot
+
+SURE, LEANING, OPEN = (0.9, 0.05, 0.05), (0.6, 0.3, 0.1), (1 / 3, 1 / 3, 1 / 3)
+
+
+def labelled(*, gold: int = 0, likely: int = 0, leaning: int = 0, held: int = 0) -> Snapshot:
+    """So many images that are Gold, told by votes, told badly, and settled in the holdout."""
+    count = gold + likely + leaning + held
+    targets = np.array([(1.0, 0, 0)] * gold + [SURE] * likely + [LEANING] * leaning + [SURE] * held)
+    holdout = np.arange(count) >= count - held
+    return Snapshot(
+        images=np.arange(count),
+        targets=targets.reshape(count, 3),
+        weights=np.ones(count),
+        folds=np.arange(count) % 10,
+        holdout=holdout,
+        settled=holdout,
+        gold=np.where(np.arange(count) < gold, 0, -1),
+        select_rates=np.eye(3),
+        choice_rates=np.eye(3),
+        skills=np.zeros(0, dtype=np.uint8),
+        last_vote=0,
+        last_image=0,
+    )
+
+
+def measured(**images: int) -> Measure:
+    return measure(labelled(**images))
+
+
+@pytest.mark.parametrize(
+    ("images", "words", "count", "fewest"),
+    [
+        ({"gold": 40, "likely": 40, "held": 100}, HOLDOUT, 100, 1),
+        ({"gold": 40, "likely": 40, "held": 99}, GOLD, 40, 1),
+        ({"gold": 18}, GOLD, 18, 1),
+        ({"gold": 18, "likely": 40, "leaning": 5}, GOLD_AND_VOTES, 58, 1),
+        ({"gold": 3, "likely": 9}, GOLD_AND_VOTES, 12, 30),
+        ({"likely": 40, "leaning": 5, "held": 99}, VOTES, 40, 30),
+        ({"leaning": 40}, VOTES, 0, 30),
+    ],
+)
+def test_what_is_measured_on_is_the_surest_of_which_there_is_enough(
+    images, words, count, fewest
+) -> None:
+    by = measured(**images)
+    assert (by.words, int(by.chosen.sum()), by.fewest) == (words, count, fewest)
+    assert by.provisional == (words != HOLDOUT)
+
+
+def test_the_young_holdout_is_not_among_what_votes_tell() -> None:
+    snapshot = labelled(likely=40, held=50)
+    assert not (measure(snapshot).chosen & snapshot.holdout).any()
+
+
+@pytest.mark.django_db
+def test_a_label_that_only_a_network_makes_likely_measures_none() -> None:
+    project = striped_project(gold_per_class=0)
+    vote_rightly(project, 3)
+    rank(untrained_version(project))
+    snapshot = take_snapshot(project=project, model=first_parameters(project=project, now=NOON))
+    assert int(measure(snapshot).chosen.sum()) == 3
+
+
+@pytest.mark.django_db
+def test_an_image_that_the_version_in_service_ranked_before_any_word_is_seen_by_its_fold() -> None:
+    project = striped_project(gold_per_class=0)
+    version = untrained_version(project)
+    rank(version)
+    vote_rightly(project, 40)
+    snapshot = take_snapshot(project=project, model=first_parameters(project=project, now=NOON))
+
+    def sure(images: np.ndarray) -> np.ndarray:
+        return np.tile(np.eye(4, dtype=np.float32)[0], (len(images), 1))
+
+    found = compare(project=project, snapshot=snapshot, served=sure, by_fold=[sure, sure])
+    pictures = pictures_for(version=version, images=snapshot.images)
+    now = predict(version=version, pictures=pictures, images=snapshot.images)
+    assert found.old == pytest.approx(now.priors)
+    assert not np.allclose(found.old, now.served)
