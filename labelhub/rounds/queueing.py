@@ -15,7 +15,7 @@ from labelhub.rounds.models import LONG_AGO, Candidate
 from labelhub.rounds.places import QueuePlace, one_of_each_look
 from labelhub.votes.consensus import ConsensusBatch
 from labelhub.votes.models import Consensus
-from labelhub.votes.questions import GOLDEN_RATIO, Questions, best_questions
+from labelhub.votes.questions import GOLDEN_RATIO, TIE, Questions, best_questions
 from labelhub.votes.services import refresh_consensus, start_consensus
 
 MANY_PEOPLE = 7  # who still disagree about an image: others are asked about first
@@ -256,7 +256,8 @@ def _places(
 def _wanted(
     project: Project, batch: ConsensusBatch, best: Questions, scores: Sequence[float]
 ) -> list[float]:
-    """The priority of each image.
+    """The priority of each image. Equals, as all are before any vote or network, are asked from
+    all over the import: its beginning may be of one class.
 
     Images that many people have not settled go to the end: an expert is to look at them. The
     holdout is finished one image after the other, in an order that has nothing to do with what they
@@ -270,7 +271,8 @@ def _wanted(
         chance=np.array(turns),
         scores=np.array(scores),
     )
-    wanted: list[float] = priorities(project.acquisition, standing).tolist()
+    order = priorities(project.acquisition, standing) + TIE * standing.chance
+    wanted: list[float] = order.tolist()
     for row, state in enumerate(batch.states):
         crowded = batch.humans[row] >= MANY_PEOPLE
         if state.holdout and not batch.told_enough[row] and not crowded:

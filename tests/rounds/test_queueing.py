@@ -56,6 +56,16 @@ def test_the_holdout_is_finished_one_image_after_the_other(project: Project) -> 
     assert in_turn(project)[-1] == first.pk
 
 
+@pytest.mark.parametrize("acquisition", ["information", "entropy", "margin"])
+def test_before_anything_is_known_images_are_asked_from_all_over_the_import(acquisition) -> None:
+    project = shapes_project(name="New", images=300, gold_per_class=0, acquisition=acquisition)
+    waiting = Candidate.objects.filter(project=project).order_by("-priority")
+    firsts = sorted(waiting.values_list("image_id", flat=True)[:20])
+    start = project.images.earliest("pk").pk
+    tenths = {(image - start) // 30 for image in firsts}
+    assert len(tenths) >= 9
+
+
 def test_an_image_of_the_holdout_that_people_disagree_about_holds_up_no_other(
     project: Project,
 ) -> None:
