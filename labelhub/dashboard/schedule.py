@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from labelhub.dashboard.selectors import Standing
 from labelhub.dashboard.wording import Moment, ahead, number
 from labelhub.projects.models import Project
+from labelhub.rounds.selectors import news_wanted
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ def schedule(*, standing: Standing, now: datetime) -> Schedule:
     rested = next_possible(standing)
     waits = rested is not None and rested > now and not _stopped(standing)
     return Schedule(
-        rule=_rule(project, news),
+        rule=_rule(standing, news),
         state=_state(standing, news, waits=waits),
         next_at=ahead(rested, now) if rested and waits else None,
         latest=_latest(standing),
-        news=min(news, project.retrain_min_labels),
-        wanted=project.retrain_min_labels,
+        news=min(news, _wanted(standing)),
+        wanted=_wanted(standing),
         change_url=reverse("admin:projects_project_change", args=[project.pk]),
     )
 
@@ -54,13 +55,21 @@ def _stopped(standing: Standing) -> bool:
     return paused or (standing.latest is not None and standing.latest.is_open)
 
 
-def _rule(project: Project, news: int) -> str:
-    every = ngettext("Every minute", "Every %(n)s minutes", project.retrain_every_minutes) % {
-        "n": number(project.retrain_every_minutes)
-    }
+def _wanted(standing: Standing) -> int:
+    """Pictures with new votes that the next Round waits for."""
+    return news_wanted(
+        project=standing.project,
+        images=standing.project.progress.images,
+        serves=standing.serving is not None,
+    )
+
+
+def _rule(standing: Standing, news: int) -> str:
+    minutes = standing.project.retrain_every_minutes
+    every = ngettext("Every minute", "Every %(n)s minutes", minutes) % {"n": number(minutes)}
     return _("%(every)s if at least %(least)s pictures have new votes; %(news)s have now.") % {
         "every": every,
-        "least": number(project.retrain_min_labels),
+        "least": number(_wanted(standing)),
         "news": number(news),
     }
 
@@ -73,7 +82,7 @@ def _state(standing: Standing, news: int, *, waits: bool) -> str:
         return _("One is under way; votes that come now are for the next.")
     if waits:
         return _("Next possible:")
-    missing = standing.project.retrain_min_labels - news
+    missing = _wanted(standing) - news
     if missing > 0:
         return ngettext(
             "%(n)s more picture with new votes and it starts.",

@@ -8,6 +8,8 @@ from labelhub.projects.models import Image, Project
 from labelhub.rounds.models import ModelVersion, Round
 from labelhub.votes.models import Vote
 
+FIRST_SHARE = 5  # one of so many images has votes when a small project's first Round opens
+
 
 def latest_round(*, project: Project) -> Round | None:
     """The Round opened last, whatever became of it."""
@@ -55,15 +57,37 @@ def images_with_news(*, project: Project) -> int:
 
 def round_is_due(*, project: Project, now: datetime) -> bool:
     """The schedule: every T minutes if at least M images have new votes; at the latest after H
-    hours if any has. A project that never had a Round starts as soon as there is enough."""
+    hours if any has. A project that never had a Round starts as soon as there is enough, and while
+    no network serves yet, a fifth of a small project's images is enough."""
     last = latest_round(project=project)
     if last is not None and last.is_open:
         return False
     news = images_with_news(project=project)
     if last is None:
-        return news >= project.retrain_min_labels
+        return _suffices(project, news)
     waited = now - last.opened_at
     if waited >= timedelta(hours=project.retrain_at_latest_hours):
         return news > 0
     rested = waited >= timedelta(minutes=project.retrain_every_minutes)
-    return rested and news >= project.retrain_min_labels
+    return rested and _suffices(project, news)
+
+
+def news_wanted(*, project: Project, images: int, serves: bool) -> int:
+    """How many of so many images must have new votes for a Round by the schedule.
+
+    ``images`` is 0 where they are not counted yet, ``serves`` whether a network is in service:
+    without one, and without Gold to open a Round on, people would label a project of less than M
+    images to its end before anything helped them.
+    """
+    wanted = project.retrain_min_labels
+    return wanted if serves or not images else min(wanted, max(1, images // FIRST_SHARE))
+
+
+def _suffices(project: Project, news: int) -> bool:
+    """The same; the images are counted only as far as it matters."""
+    if news >= project.retrain_min_labels:
+        return True
+    active = Image.objects.filter(project=project, status=Image.Status.ACTIVE)
+    images = active[: FIRST_SHARE * project.retrain_min_labels].count()
+    serves = serving_version(project=project) is not None
+    return news >= news_wanted(project=project, images=images, serves=serves)

@@ -233,7 +233,6 @@ def test_the_pictures_in_doubt_are_the_open_ones_with_the_reason(
 @pytest.mark.parametrize(
     ("opened", "news", "words"),
     [
-        (None, 60, "140 more pictures with new votes and it starts."),
         (timedelta(minutes=1), 60, "Next possible:"),
         (timedelta(hours=1), 60, "140 more pictures with new votes and it starts."),
         (timedelta(hours=1), 200, "It is due and starts within seconds."),
@@ -241,7 +240,7 @@ def test_the_pictures_in_doubt_are_the_open_ones_with_the_reason(
 )
 def test_the_schedule_is_said_in_words(
     *,
-    opened: timedelta | None,
+    opened: timedelta,
     news: int,
     words: str,
     ada: Client,
@@ -250,11 +249,20 @@ def test_the_schedule_is_said_in_words(
 ) -> None:
     monkeypatch.setattr("labelhub.dashboard.selectors.images_with_news", lambda project: news)
     Project.objects.filter(pk=project.pk).update(retrain_every_minutes=5)
-    if opened is not None:
-        past_round(project, accuracy=0.9, opened_at=timezone.now() - opened)
+    past_round(project, accuracy=0.9, opened_at=timezone.now() - opened)
     page = cockpit(ada, project)
     assert f"Every 5 minutes if at least 200 pictures have new votes; {news} have now." in page
     assert words in page
+
+
+def test_before_a_network_serves_a_small_project_waits_for_a_fifth_of_its_pictures(
+    ada: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labelhub.dashboard.selectors.images_with_news", lambda project: 3)
+    least = project.progress.images // 5
+    page = cockpit(ada, project)
+    assert f"Every 5 minutes if at least {least} pictures have new votes; 3 have now." in page
+    assert f"{least - 3} more pictures with new votes and it starts." in page
 
 
 def test_markup_in_names_and_reasons_is_shown_as_text(ada: Client) -> None:

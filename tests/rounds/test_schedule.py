@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from labelhub.projects.models import Project
 from labelhub.rounds import dispatch
-from labelhub.rounds.models import RankingShard, Round
+from labelhub.rounds.models import ModelVersion, RankingShard, Round
 from labelhub.rounds.selectors import images_with_news
 from labelhub.rounds.services import (
     LEASE,
@@ -90,6 +90,24 @@ def test_a_round_is_due_when_enough_images_have_new_votes() -> None:
     vote_on(project, 10)
     opened = open_due_rounds(now=NOON)
     assert [training.project for training in opened] == [project]
+
+
+def test_a_small_project_waits_for_a_fifth_of_its_images_until_a_network_serves() -> None:
+    project = shapes_project(images=100, gold_per_class=0, retrain_min_labels=200)
+    vote_on(project, 19)
+    assert open_due_rounds(now=NOON) == []
+    vote_on(project, 20)
+    [first] = open_due_rounds(now=NOON)
+    close(first)
+    ModelVersion.objects.create(
+        project=project,
+        number=first.number,
+        round=first,
+        label_classes=[],
+        serving=True,
+        promoted_at=NOON,
+    )
+    assert open_due_rounds(now=NOON + timedelta(hours=1)) == []
 
 
 def test_two_schedulers_open_one_round() -> None:
