@@ -261,7 +261,7 @@ def test_before_a_network_serves_a_small_project_waits_for_a_fifth_of_its_pictur
     monkeypatch.setattr("labelhub.dashboard.selectors.images_with_news", lambda project: 3)
     least = project.progress.images // 5
     page = cockpit(ada, project)
-    assert f"Every 5 minutes if at least {least} pictures have new votes; 3 have now." in page
+    assert f"Every minute if at least {least} pictures have new votes; 3 have now." in page
     assert f"{least - 3} more pictures with new votes and it starts." in page
 
 

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from labelhub.challenges.models import Challenge, Tile
-from labelhub.projects.models import Project
+from labelhub.projects.models import Gold, Project
 from labelhub.rounds.models import ModelVersion
 from labelhub.votes.models import Vote
 from workers.management.commands.simulate import Command, _setting
@@ -91,6 +91,17 @@ def test_a_play_is_set_up_as_a_new_project_is_unless_something_else_is_asked(tmp
 def test_a_recipe_or_a_schedule_that_cannot_be_is_refused(option, value, said) -> None:
     with pytest.raises(CommandError, match=said):
         call_command("simulate", "--images", "F", "--annotators", "A", f"{option}={value}")
+
+
+def test_people_alone_bring_a_small_project_without_gold_to_a_network_that_serves() -> None:
+    corpus = colours(90)
+    people = MadeUp([Habits(count=4, accuracy=0.9)], corpus, 0)
+    points = played(people, corpus=corpus, judgements=2.5, seeds_per_class=0)
+    assert not Gold.objects.exists()
+    first = ModelVersion.objects.filter(promoted_at__isnull=False).earliest("pk")
+    assert first.metrics["measured_on"] == "images labelled by votes, cross-validated"
+    assert first.metrics["images"] >= 30
+    assert points[-1].label_accuracy > 0.9
 
 
 def test_a_play_is_the_same_for_the_same_seed() -> None:
