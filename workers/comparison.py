@@ -14,6 +14,7 @@ from labelhub.projects.models import Project
 from labelhub.projects.services import HOLDOUT_ENOUGH
 from labelhub.rounds.models import ModelVersion, Prediction
 from labelhub.rounds.selectors import serving_version
+from labelhub.votes.models import Vote
 from workers.datasets import pictures_for
 from workers.ranking import predict
 from workers.snapshot import Snapshot
@@ -61,7 +62,7 @@ def measure(snapshot: Snapshot) -> Measure:
     Else what votes alone make likely (no network has a say in it, or it would be measured by its
     own word), together with the Gold there is: it is the surest of what is known, and alone so few
     images tell a good network from a bad one by luck. Labels that votes have wrong count against
-    both networks alike, so that they are rather better than it says.
+    both networks alike, and people are asked about what is hard: both are better than it says.
     """
     holdout = snapshot.holdout & snapshot.settled
     if holdout.sum() >= HOLDOUT_ENOUGH:
@@ -88,6 +89,8 @@ def compare(
     """
     by = measure(snapshot)
     chosen, provisional = by.chosen, by.provisional
+    if provisional and (version := serving_version(project=project)):
+        chosen = chosen & _told_before(version, snapshot)
     images = snapshot.images[chosen]
     new = np.zeros((len(images), snapshot.targets.shape[1]), dtype=np.float32)
     if not provisional:
@@ -106,8 +109,22 @@ def compare(
         served=served(images[kept]) if kept.any() else new[kept],
         measured_on=by.words,
         provisional=provisional,
-        fewest=by.fewest,
+        fewest=1 if by.chosen.sum() >= by.fewest else by.fewest,
     )
+
+
+def _told_before(version: ModelVersion, snapshot: Snapshot) -> NDArray[np.bool_]:
+    """(n,) Gold, and images that votes told the class of before the version in service was taught.
+
+    What was asked later was asked because of what that version says: a yes to the class it named
+    makes a label that it is right on, and it is wrong on many that it was unsure of. Such images
+    would hold a worse version in service, or turn a better one out.
+    """
+    told = Vote.objects.filter(
+        project=version.project_id, id__lte=version.round.last_vote, answer=True
+    )
+    images = np.array(list(told.values_list("image_id", flat=True).distinct()), dtype=np.int64)
+    return np.asarray((snapshot.gold >= 0) | np.isin(snapshot.images, images))
 
 
 def _in_service(

@@ -3,11 +3,24 @@
 import numpy as np
 import pytest
 
+from labelhub.projects.models import Gold, Project
+from labelhub.rounds.models import Round
+from labelhub.rounds.queueing import mark_gold
+from labelhub.votes.models import Vote
 from labelhub.votes.parameters import first_parameters
 from tests.factories import NOON
 from tests.pictured import striped_project, vote_rightly
 from tests.workers.untrained import rank, untrained_version
-from workers.comparison import GOLD, GOLD_AND_VOTES, HOLDOUT, VOTES, Measure, compare, measure
+from workers.comparison import (
+    GOLD,
+    GOLD_AND_VOTES,
+    HOLDOUT,
+    VOTES,
+    Comparison,
+    Measure,
+    compare,
+    measure,
+)
 from workers.datasets import pictures_for
 from workers.ranking import predict
 from workers.snapshot import Snapshot, take_snapshot
@@ -74,19 +87,42 @@ def test_a_label_that_only_a_network_makes_likely_measures_none() -> None:
     assert int(measure(snapshot).chosen.sum()) == 3
 
 
+def sure(images: np.ndarray) -> np.ndarray:
+    """A network that takes everything for the first class."""
+    return np.tile(np.eye(4, dtype=np.float32)[0], (len(images), 1))
+
+
+def compared(project: Project) -> tuple[Snapshot, Comparison]:
+    """What is labelled now, and that network against the one in service."""
+    snapshot = take_snapshot(project=project, model=first_parameters(project=project, now=NOON))
+    return snapshot, compare(project=project, snapshot=snapshot, served=sure, by_fold=[sure, sure])
+
+
 @pytest.mark.django_db
-def test_an_image_that_the_version_in_service_ranked_before_any_word_is_seen_by_its_fold() -> None:
+def test_gold_that_was_new_when_the_version_in_service_ranked_it_is_seen_by_its_fold() -> None:
     project = striped_project(gold_per_class=0)
     version = untrained_version(project)
     rank(version)
-    vote_rightly(project, 40)
-    snapshot = take_snapshot(project=project, model=first_parameters(project=project, now=NOON))
-
-    def sure(images: np.ndarray) -> np.ndarray:
-        return np.tile(np.eye(4, dtype=np.float32)[0], (len(images), 1))
-
-    found = compare(project=project, snapshot=snapshot, served=sure, by_fold=[sure, sure])
+    across = project.label_classes.get(key="across")
+    gold = dict.fromkeys(project.images.values_list("pk", flat=True)[:12], across)
+    mark_gold(project=project, gold=gold, source=Gold.Source.ADMIN, created_by_id=None, now=NOON)
+    snapshot, found = compared(project)
     pictures = pictures_for(version=version, images=snapshot.images)
     now = predict(version=version, pictures=pictures, images=snapshot.images)
     assert found.old == pytest.approx(now.priors)
     assert not np.allclose(found.old, now.served)
+
+
+@pytest.mark.django_db
+def test_images_asked_about_because_of_what_the_version_in_service_says_compare_nothing() -> None:
+    project = striped_project(gold_per_class=0)
+    vote_rightly(project, 35)
+    assert len(compared(project)[1].labels) == 35
+    version = untrained_version(project)
+    Round.objects.filter(pk=version.round_id).update(last_vote=Vote.objects.latest("pk").pk)
+    rank(version)
+    vote_rightly(project, 60)
+    snapshot, found = compared(project)
+    assert int(measure(snapshot).chosen.sum()) == 60
+    assert len(found.labels) == len(found.new) == 35
+    assert found.fewest == 1
