@@ -63,10 +63,16 @@ def plan_grid(
         everywhere=everywhere,
     )
     graded = _is_graded(annotator, generator)
-    wishes = Wishes.of(project, graded=graded, costs=Costs(), rare=tuple(rare))
+    wishes = Wishes.of(project, graded=graded, costs=_costs(project), rare=tuple(rare))
     if not believed:
         return composer.known_only(pool=pool, wishes=wishes, generator=generator)
     return composer.compose(pool=pool, wishes=wishes, generator=generator)
+
+
+def _costs(project: Project) -> Costs:
+    """Of people's time in this project, as learned by its last Round. Progress is at hand, the
+    Parameters would take a query of their own."""
+    return Costs(tile=project.progress.tile_seconds, choice=project.progress.choice_seconds)
 
 
 def _rare(project: Project, askable: Sequence[int], generator: Random) -> list[int]:

@@ -153,7 +153,10 @@ class Project(models.Model):
 
 
 class Progress(models.Model):
-    """How far a Project is, counted by a scheduled job so that no page has to count."""
+    """How far a Project is, counted by a scheduled job so that no page has to count.
+
+    It is read with every grid, and so carries what composing one must know of the whole project.
+    """
 
     project = models.OneToOneField(Project, models.CASCADE, related_name="progress")
     images = models.PositiveIntegerField(default=0)
@@ -165,6 +168,12 @@ class Progress(models.Model):
     )
     found = models.JSONField(
         null=True, help_text="Settled images of each class that has some to ask about, by its id."
+    )
+    tile_seconds = models.FloatField(
+        default=1.7, help_text="Of a person's time, for a tile: as the last Round measured it."
+    )
+    choice_seconds = models.FloatField(
+        default=4.2, help_text="Of a person's time, for a choice: as the last Round measured it."
     )
     counted_at = models.DateTimeField(default=timezone.now)
 

@@ -1,4 +1,6 @@
-"""How far each project is: counted by a scheduled job, so that no page and no grid has to count."""
+"""How far each project is, and what people's time costs in it: noted by a scheduled job, so that no
+page and no grid has to count or look it up.
+"""
 
 from datetime import datetime
 
@@ -8,23 +10,34 @@ from labelhub.projects.models import Image, Progress, Project
 from labelhub.rounds.contested import is_contested
 from labelhub.rounds.models import Candidate
 from labelhub.votes.models import Consensus, Vote
+from labelhub.votes.parameters import latest_costs
 
 
 def count_progress(*, now: datetime) -> None:
     """Count every project anew, and write what changed."""
     for project in Project.objects.select_related("progress"):
-        active = Consensus.objects.filter(project=project, image__status=Image.Status.ACTIVE)
-        counts = active.aggregate(
-            images=Count("id"),
-            contested=Count("id", filter=is_contested(project)),  # before "settled" is a count
-            voted=Count("id", filter=Q(humans__gt=0)),
-            settled=Count("id", filter=Q(settled=True)),
-        )
-        counts["found"] = _found(project, active)
-        counts["votes"] = Vote.objects.filter(project=project, retraction__isnull=True).count()
-        shown = project.progress
-        if any(getattr(shown, name) != count for name, count in counts.items()):
-            Progress.objects.filter(pk=shown.pk).update(**counts, counted_at=now)
+        noted, shown = _noted(project), project.progress
+        if any(getattr(shown, name) != value for name, value in noted.items()):
+            Progress.objects.filter(pk=shown.pk).update(**noted, counted_at=now)
+
+
+def _noted(project: Project) -> dict[str, object]:
+    """The fields of its Progress as they should be."""
+    active = Consensus.objects.filter(project=project, image__status=Image.Status.ACTIVE)
+    counts = active.aggregate(
+        images=Count("id"),
+        contested=Count("id", filter=is_contested(project)),  # before "settled" is a count
+        voted=Count("id", filter=Q(humans__gt=0)),
+        settled=Count("id", filter=Q(settled=True)),
+    )
+    costs = latest_costs(project=project)
+    return {
+        **counts,
+        "found": _found(project, active),
+        "votes": Vote.objects.filter(project=project, retraction__isnull=True).count(),
+        "tile_seconds": costs.tile,
+        "choice_seconds": costs.choice,
+    }
 
 
 def _found(project: Project, active: QuerySet[Consensus]) -> dict[str, int]:

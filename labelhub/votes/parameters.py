@@ -70,6 +70,13 @@ def latest_model(*, project: Project) -> AnnotatorModel | None:
     return _as_model(row) if row else None
 
 
+def latest_costs(*, project: Project) -> Costs:
+    """What people's time costs by the model in force; the usual in a project that has not begun."""
+    rows = Parameters.objects.filter(project=project).order_by("-version")
+    seconds = rows.values_list("tile_seconds", "choice_seconds").first()
+    return Costs(*seconds) if seconds else Costs()
+
+
 def first_parameters(*, project: Project, now: datetime) -> AnnotatorModel:
     """The model in force; a project without one gets what an average crowd does."""
     if model := latest_model(project=project):

@@ -11,7 +11,10 @@ from labelhub.challenges.reporting import NOTHING_REPORTED, Reported
 from labelhub.challenges.services import issue_challenge, skip_challenge, submit_answer
 from labelhub.projects.models import Project
 from labelhub.rounds.models import Candidate
+from labelhub.rounds.progress import count_progress
 from labelhub.votes.models import Consensus, Vote
+from labelhub.votes.parameters import first_parameters, new_parameters
+from labelhub.votes.questions import Costs
 from tests.challenges.given import best_as_choices, class_of
 from tests.factories import NOON, dice, reread, shapes_project, visitor
 
@@ -62,6 +65,27 @@ def test_a_choice_asks_about_one_image_and_no_class(project: Project) -> None:
 def test_two_choices_in_flight_never_ask_about_the_same_image(project: Project) -> None:
     asked = [choice(visitor(project), seed).tiles.get().image_id for seed in range(8)]
     assert len(set(asked)) == 8
+
+
+@pytest.mark.parametrize(
+    ("learned", "form"),
+    [
+        (Costs(tile=1.7, choice=4.2), Challenge.Form.GRID),  # a grid takes as long as four choices
+        (Costs(tile=1.0, choice=9.0), Challenge.Form.CHOICE),  # as long as one
+    ],
+)
+def test_a_grid_is_weighed_against_choices_by_the_times_learned_of_this_project(
+    learned: Costs, form: str
+) -> None:
+    project = shapes_project(gold_per_class=0, asks_choices=True)
+    first = project.candidates.filter(queue="open").earliest("pk")
+    project.candidates.exclude(pk=first.pk).update(priority=0.2)
+    Candidate.objects.filter(pk=first.pk).update(form="choice", priority=0.5)
+    crowd = first_parameters(project=project, now=NOON).crowd
+    new_parameters(project=project, crowd=crowd, costs=learned, now=NOON)
+    count_progress(now=NOON)
+    issued = issue_challenge(annotator=visitor(project), now=NOON, generator=dice())
+    assert issued.form == form
 
 
 def test_every_image_is_asked_whichever_form_it_is_best_asked_in() -> None:
