@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from labelhub.annotators.skill import Skill
 from labelhub.projects.models import Project
 
 
@@ -55,3 +56,18 @@ class Annotator(models.Model):
 
     def __str__(self) -> str:
         return str(self.user) if self.user_id else f"visitor {self.key[:6]}"
+
+    @property
+    def skill(self) -> Skill:
+        """The measured skill that the row holds."""
+        return Skill(
+            yes=self.graded_yes,
+            hits=self.graded_hits,
+            no=self.graded_no,
+            false_alarms=self.graded_false_alarms,
+        )
+
+    @property
+    def is_believed(self) -> bool:
+        """Whether the answers tell anything, by the last Round and by the Gold met since."""
+        return self.counts and not self.skill.is_hopeless

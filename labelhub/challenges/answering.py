@@ -39,7 +39,7 @@ class Reply:
     """What is said to an answer: totals only, never which tile was the known one."""
 
     judged: int  # tiles of this answer
-    known: int  # of these, how many grade it; of a choice it is never told
+    known: int  # of these, how many grade it; 0 where that is not told
     right: int  # of the known ones, how many were answered right
     settled: int  # images of the project, as last counted
     images: int
@@ -123,9 +123,7 @@ def take(answer: Answer, now: datetime) -> Reply | None:
 
 def _reply(answer: Answer) -> Reply:
     progress = answer.annotator.project.progress
-    told = answer.grading
-    if answer.challenge.form == Challenge.Form.CHOICE:  # of one picture: it would say which
-        told = Skill(0, 0, 0, 0)
+    told = answer.grading if _may_be_told(answer) else Skill(0, 0, 0, 0)
     return Reply(
         judged=len(answer.judged),
         known=told.graded,
@@ -134,6 +132,15 @@ def _reply(answer: Answer) -> Reply:
         images=progress.images,
         reported=len(answer.bad.places),
     )
+
+
+def _may_be_told(answer: Answer) -> bool:
+    """Whether totals help nobody who must not be helped.
+
+    Where all is known, as in a choice, they would say which and how it is right; whose answers tell
+    nothing hears what those hear who met nothing known.
+    """
+    return answer.annotator.is_believed and answer.grading.graded < len(answer.judged)
 
 
 def stored_reply(answer: Answer) -> Reply:

@@ -9,7 +9,6 @@ from django.db import IntegrityError, connection
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from labelhub.annotators.models import Annotator
-from labelhub.annotators.skill import Skill
 from labelhub.challenges import composer
 from labelhub.challenges.composer import Wishes
 from labelhub.challenges.models import Challenge, Tile
@@ -40,11 +39,11 @@ def plan_grid(
     """Read a pool and compose a grid from it; ``everywhere`` looks through the whole project.
 
     Somebody whose answers tell nothing gets Gold alone, and seldom: no question is wasted on them,
-    what they are told is what others hear when they have seen everything, and who was misjudged can
-    show it.
+    what they are told is what others hear when they have seen everything or met no Gold, and who
+    was misjudged can show it.
     """
     project = annotator.project
-    believed = annotator.counts and not skill_of(annotator).is_hopeless
+    believed = annotator.is_believed
     if not believed and _was_graded(annotator, since=now - PROBATION):
         return None
     askable = [entry.id for entry in catalogue(project).askable]
@@ -102,19 +101,9 @@ def _is_graded(annotator: Annotator, generator: Random) -> bool:
 
     Who came by an account is known from the start, unless the first graded answers say otherwise.
     """
-    skill = skill_of(annotator)
+    skill = annotator.skill
     trusted = skill.is_known_good or (annotator.user_id is not None and skill.is_promising)
     return not trusted or generator.random() < annotator.project.graded_share * skill.novelty
-
-
-def skill_of(annotator: Annotator) -> Skill:
-    """The measured skill that the row holds."""
-    return Skill(
-        yes=annotator.graded_yes,
-        hits=annotator.graded_hits,
-        no=annotator.graded_no,
-        false_alarms=annotator.graded_false_alarms,
-    )
 
 
 def write_grid(*, annotator: Annotator, plan: Plan, now: datetime) -> Challenge:

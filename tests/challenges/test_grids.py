@@ -275,7 +275,7 @@ def test_careless_carla_who_selects_all_is_never_known_good() -> None:
         reply = submit_answer(
             annotator=carla, public_id=challenge.public_id, selected=everything, now=now
         )
-        assert reply.right < reply.known
+        assert reply.right < reply.known or not reply.known  # found out, she is told no more
         carla = reread(carla)
     assert carla.graded_false_alarms == carla.graded_no > 0
 

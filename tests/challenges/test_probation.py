@@ -4,15 +4,19 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from django.test import Client
+from django.utils import timezone
 
 from labelhub.annotators.models import Annotator
 from labelhub.annotators.services import note_who_counts
 from labelhub.annotators.skill import Skill
 from labelhub.challenges.issuing import PROBATION
-from labelhub.challenges.models import Tile
+from labelhub.challenges.models import Challenge, Report, Tile
 from labelhub.challenges.refusals import NothingToAsk
+from labelhub.challenges.reporting import Reported
 from labelhub.challenges.services import issue_challenge, submit_answer
-from tests.challenges.given import right_places
+from labelhub.projects.models import Project
+from tests.challenges.given import SCRIPT, address, best_as_choices, class_of, right_places
 from tests.factories import NOON, reread, shapes_project, visitor
 
 pytestmark = pytest.mark.django_db
@@ -66,3 +70,73 @@ def test_a_project_without_gold_asks_him_nothing() -> None:
     oskar = silenced(visitor(shapes_project(gold_per_class=0)))
     with pytest.raises(NothingToAsk):
         issue_challenge(annotator=oskar, now=NOON, generator=Random(0))
+
+
+def shown(project: Project, *, silenced: bool) -> tuple[Client, Challenge]:
+    """A visitor who pressed Start, whom the last Round believed or not, and their sheet."""
+    client = Client()
+    client.post(f"/p/{project.slug}/grid/")
+    if silenced:
+        Annotator.objects.update(counts=False)
+        Challenge.objects.update(expires_at=timezone.now())  # what they had before is over
+        client.post(f"/p/{project.slug}/grid/")
+    return client, Challenge.objects.latest("pk")
+
+
+@pytest.mark.parametrize("rightly", [True, False])
+def test_whose_answers_tell_nothing_hears_what_those_hear_who_met_nothing_known(
+    *, rightly: bool
+) -> None:
+    client, gold_alone = shown(shapes_project(gold_per_class=8), silenced=True)
+    other, without_gold = shown(shapes_project(name="Other", gold_per_class=0), silenced=False)
+    assert reasons(gold_alone) == {Tile.Reason.GOLD}
+    body = {"selected": right_places(gold_alone) if rightly else []}
+    to_them = client.post(address(gold_alone, "answer"), body, headers=SCRIPT).json()
+    to_others = other.post(address(without_gold, "answer"), {}, headers=SCRIPT).json()
+    for told, sheet in ((to_them, gold_alone), (to_others, without_gold)):
+        assert (told["known"], told["right"], told["judged"]) == (0, 0, sheet.places)
+        assert told["word"] == f"{sheet.places} pictures counted."
+    assert to_them.keys() == to_others.keys()
+    graded = Challenge.objects.get(pk=gold_alone.pk)
+    assert graded.graded_yes + graded.graded_no == gold_alone.places, "it grades them all the same"
+
+
+@pytest.mark.parametrize("believed_again", [True, False])
+def test_no_page_tells_of_gold_alone_how_much_was_right(*, believed_again: bool) -> None:
+    client, gold_alone = shown(shapes_project(gold_per_class=8), silenced=True)
+    Annotator.objects.update(counts=believed_again)
+    sent = client.post(address(gold_alone, "answer"), {"selected": right_places(gold_alone)})
+    after = client.get(sent["Location"]).text if sent.status_code == 303 else sent.text
+    for page in (after, client.get(address(gold_alone)).text):
+        assert f"{gold_alone.places} pictures counted." in page
+        assert "known one" not in page
+
+
+@pytest.mark.parametrize("choices", [True, False])
+def test_nor_does_a_sheet_that_was_at_hand_before(*, choices: bool) -> None:
+    project = shapes_project(asks_choices=choices)
+    carla = visitor(best_as_choices(project) if choices else project)
+    issued = issue_challenge(annotator=carla, now=NOON, generator=Random(0))
+    assert reasons(issued) != {Tile.Reason.GOLD}
+    reply = submit_answer(
+        annotator=silenced(carla),
+        public_id=issued.public_id,
+        selected=[class_of(issued)] if choices else right_places(issued),
+        now=NOON,
+    )
+    assert (reply.judged, reply.known, reply.right) == (1 if choices else 9, 0, 0)
+
+
+def test_who_reports_all_but_one_square_is_not_told_whether_that_one_is_known() -> None:
+    ada = visitor(shapes_project())
+    issued = issue_challenge(annotator=ada, now=NOON, generator=Random(0))
+    gold = issued.tiles.filter(reason=Tile.Reason.GOLD)[0].place
+    others = tuple(place for place in range(9) if place != gold)
+    reply = submit_answer(
+        annotator=ada,
+        public_id=issued.public_id,
+        selected=[],
+        reported=Reported(others, Report.Reason.BROKEN),
+        now=NOON,
+    )
+    assert (reply.judged, reply.known, reply.right) == (1, 0, 0)
