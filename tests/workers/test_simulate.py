@@ -9,13 +9,13 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from labelhub.challenges.models import Challenge, Tile
-from labelhub.projects.models import Gold, Project
+from labelhub.projects.models import Gold, LabelClass, Progress, Project
 from labelhub.rounds.models import ModelVersion
-from labelhub.votes.models import Vote
+from labelhub.votes.models import Parameters, Vote
 from workers.management.commands.simulate import Command, _setting
 from workers.simulate.data import Corpus, SimulationError, read_corpus, read_votes
 from workers.simulate.people import NONE, Habits, MadeUp, Recorded, read_annotators
-from workers.simulate.play import Play, Rules
+from workers.simulate.play import BEGIN, Play, Rules
 from workers.simulate.scoring import Point, reached
 from workers.simulate.world import Setting, make_world
 
@@ -102,6 +102,22 @@ def test_people_alone_bring_a_small_project_without_gold_to_a_network_that_serve
     assert first.metrics["measured_on"] == "images labelled by votes, cross-validated"
     assert first.metrics["images"] >= 30
     assert points[-1].label_accuracy > 0.9
+
+
+def test_the_clock_counts_the_projects_progress_while_people_play() -> None:
+    corpus = colours(90)
+    people = MadeUp([Habits(count=4, accuracy=1.0, pace=6.0)], corpus, 0)
+    played(people, corpus=corpus)
+    progress = Progress.objects.get()
+    assert progress.counted_at > BEGIN, "counted before the first answer, and again after some"
+    assert progress.images == 90
+    assert progress.voted > 0
+    assert set(progress.found) <= {
+        str(pk) for pk in LabelClass.objects.values_list("pk", flat=True)
+    }
+    assert progress.found, "what rare classes are found by"
+    in_force = Parameters.objects.latest("version")
+    assert progress.tile_seconds == in_force.tile_seconds
 
 
 def test_a_play_is_the_same_for_the_same_seed() -> None:

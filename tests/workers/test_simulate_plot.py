@@ -11,13 +11,15 @@ from workers.simulate.data import SimulationError
 from workers.simulate.plot import draw, read_curves, usual_practice
 
 
-def result(folder, name, strategy, accuracies):
+def result(folder, name, strategy, accuracies, *, images=6000, step=0.5):
     path = folder / name
     curve = [
-        {"human_seconds_per_image": 0.5 * (place + 1), "label_accuracy": accuracy}
+        {"human_seconds_per_image": step * (place + 1), "label_accuracy": accuracy}
         for place, accuracy in enumerate(accuracies)
     ]
-    path.write_text(json.dumps({"strategy": strategy, "curve": curve}))
+    told = {"strategy": strategy, "images": images, "classes": 10, "recipe": "features",
+            "forms": "grid,choice", "curve": curve}  # fmt: skip
+    path.write_text(json.dumps(told))
     return path
 
 
@@ -32,6 +34,28 @@ def test_seeds_of_a_strategy_are_averaged_and_their_ends_kept(tmp_path) -> None:
     assert default.seconds[-1] == pytest.approx(1.0)
     ends = (default.least[-1], default.mean[-1], default.most[-1])
     assert ends == pytest.approx((0.7, 0.8, 0.9))
+
+
+def test_plays_over_other_pictures_are_never_averaged(tmp_path) -> None:
+    few = result(tmp_path, "a", "default", [0.8, 0.9])
+    many = result(tmp_path, "b", "default", [0.6, 0.7], images=10_000)
+    names = [curve.name for curve in read_curves([few, many])]
+    assert names == ["default, 6000 images", "default, 10000 images"]
+
+
+def test_every_curve_looks_different_and_lies_inside_the_axes(tmp_path) -> None:
+    files = [result(tmp_path, f"{n}", f"way {n}", [0.6, 0.9], step=30.0) for n in range(10)]
+    picture = ET.fromstring(draw(read_curves(files), "ten"))  # noqa: S314
+    lines = [one for one in picture.iter() if one.get("stroke-width") == "2"]
+    looks = {(one.get("stroke"), one.get("stroke-dasharray")) for one in lines}
+    assert len(lines) == len(looks) == 10
+    places = [
+        float(point.split()[0]) for one in lines for point in one.get("d", "M")[1:].split("L")
+    ]
+    grid = [one.get("d", "") for one in picture.iter() if one.get("stroke") == "#e4e1d8"]
+    left, right = next(d for d in grid if "H" in d)[1:].split("H")
+    assert float(left.split()[0]) <= min(places) <= max(places) <= float(right)
+    assert len(set(places)) > 10, "the end of an axis is not where all points lie"
 
 
 def test_the_usual_practice_has_no_label_where_nobody_was_yet() -> None:

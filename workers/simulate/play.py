@@ -25,6 +25,7 @@ from labelhub.challenges.services import issue_challenge, submit_answer_and_issu
 from labelhub.projects.models import Project
 from labelhub.rounds.dispatch import TICK_SECONDS
 from labelhub.rounds.models import RankingShard, Round
+from labelhub.rounds.progress import count_progress
 from labelhub.rounds.queueing import withdraw
 from labelhub.rounds.services import TooFewLabels, open_due_rounds, open_round
 from workers.ranking import rank_shard
@@ -143,10 +144,15 @@ class Play:
         heapq.heappush(self._turns, Turn(at, self._order, person, sheet))
 
     def _tick(self, seconds: float) -> None:
-        """What the clock drives, as often as it would have."""
+        """What the clock drives, as often and in the order it would have.
+
+        Its sweeps and its tidying up have nothing to do: no message is lost in a play, and what
+        they remove nobody reads.
+        """
         while self._ticks * TICK_SECONDS <= seconds:
             now = _moment(self._ticks * TICK_SECONDS)
             self._ticks += 1
+            count_progress(now=now)  # by which rare classes are asked about, and forms are weighed
             for opened in open_due_rounds(now=now):
                 _work_off(opened, now)
 

@@ -1,11 +1,13 @@
-"""Draws curves of simulations: right labels against people's time, one line a strategy."""
+"""Draws curves of simulations: right labels against people's time, a line a strategy and corpus."""
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from math import log10
 from pathlib import Path
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -16,7 +18,10 @@ from workers.simulate.data import SimulationError
 WIDTH, HEIGHT = 840, 480
 LEFT, TOP, RIGHT, BOTTOM = 64, 72, 190, 56
 COLOURS = ("#4b3fd1", "#b4480f", "#0f7b5f", "#9c2f6d", "#7a6a00", "#2a6fb0", "#6b6860", "#c0392b")
-SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10)
+DASHES = ("", "7 4", "2 4", "9 3 2 3")  # where there are more curves than colours
+SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10)  # of the axis, which goes on where a curve does
+FURTHER = (20, 50, 100, 200, 500, 1000, 2000, 5000)
+MARGIN = 1.3  # times the last number on the axis
 RIGHT_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 STEPS = 60  # places along a curve
 LABEL_HEIGHT = 19.0
@@ -39,28 +44,59 @@ class Curve:
     seeds: int
 
 
+class Played(NamedTuple):
+    """What was played: only plays of the same are averaged."""
+
+    strategy: str
+    images: int
+    classes: int
+    recipe: str
+    forms: str
+
+    def name(self, others: Collection["Played"]) -> str:
+        """The strategy, and what tells it from the others of that name."""
+        alike = [other for other in others if other.strategy == self.strategy]
+        told = (f"{self.images} images", f"{self.classes} classes", self.recipe, self.forms)
+        differs = [len({other[place] for other in alike}) > 1 for place in range(1, len(self))]
+        return ", ".join([self.strategy, *compress(told, differs)])
+
+
+Run = tuple[NDArray[np.float64], NDArray[np.float64]]  # (n,) seconds an image, (n,) shares right
+
+
 def read_curves(files: Sequence[Path]) -> list[Curve]:
-    """Results of ``simulate`` as one Curve a strategy, in the order they come.
+    """Results of ``simulate``, in the order they come: one Curve for what was played the same way
+    but for the seed.
 
     Raises SimulationError.
     """
-    runs: dict[str, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = defaultdict(list)
+    runs: dict[Played, list[Run]] = defaultdict(list)
     for path in files:
-        try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-            points = [
-                (point["human_seconds_per_image"], point["label_accuracy"])
-                for point in told["curve"]
-            ]
-            seconds, accuracy = np.array(points, dtype=np.float64).T
-            strategy = str(told["strategy"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SimulationError(f"{path}: no result of simulate ({error!r})") from error
-        runs[strategy].append((seconds, accuracy))
-    return [_curve(name, of) for name, of in runs.items()]
+        played, run = _read(path)
+        runs[played].append(run)
+    return [_curve(played.name(runs), of) for played, of in runs.items()]
 
 
-def _curve(name: str, runs: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> Curve:
+def _read(path: Path) -> tuple[Played, Run]:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        points = [
+            (point["human_seconds_per_image"], point["label_accuracy"]) for point in told["curve"]
+        ]
+        seconds, accuracy = np.array(points, dtype=np.float64).T
+        played = Played(
+            strategy=str(told["strategy"]),
+            images=int(told["images"]),
+            classes=int(told["classes"]),
+            recipe=str(told["recipe"]),
+            forms=str(told["forms"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SimulationError(f"{path}: no result of simulate ({error!r})") from error
+    return played, (seconds, accuracy)
+
+
+def _curve(name: str, runs: Sequence[Run]) -> Curve:
     first, last = SECONDS[0], min(float(seconds[-1]) for seconds, _ in runs)
     along = np.geomspace(first, max(last, first * 1.01), STEPS)
     all_runs = np.stack([np.interp(along, seconds, accuracy) for seconds, accuracy in runs])
@@ -78,6 +114,7 @@ def usual_practice(seconds: float, accuracy: float) -> Curve:
 def draw(curves: Sequence[Curve], title: str) -> str:
     """The plot as SVG."""
     seeds = max(curve.seeds for curve in curves)
+    across = _Across.to(max(float(curve.seconds[-1]) for curve in curves))
     parts = [
         HEAD,
         f"<title>{escape(title)}</title>",
@@ -85,21 +122,37 @@ def draw(curves: Sequence[Curve], title: str) -> str:
         _text(LEFT, 30, title, size=17, weight=700),
         _text(LEFT, 52, f"Right labels, %, by human seconds an image; {seeds} seeds, mean, "
               "least and most", fill="#6b6860"),
-        *_grid(),
+        *_grid(across),
     ]  # fmt: skip
     labels = _apart({curve.name: _y(float(curve.mean[-1])) for curve in curves})
     for number, curve in enumerate(curves):
-        colour = COLOURS[number % len(COLOURS)]
-        parts += [_band(curve, colour), _line(curve, colour)]
+        turn, place = divmod(number, len(COLOURS))
+        colour, dash = COLOURS[place], DASHES[turn % len(DASHES)]
+        parts += [_band(curve, colour, across), _line(curve, colour, dash, across)]
         x = WIDTH - RIGHT + 12
         parts.append(_text(x, labels[curve.name] + 5, curve.name, fill=colour, weight=600))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _x(seconds: float) -> float:
-    """From left to right by the logarithm."""
-    ends = log10(SECONDS[0]), log10(SECONDS[-1] * 1.3)
-    return LEFT + (log10(seconds) - ends[0]) / (ends[1] - ends[0]) * (WIDTH - LEFT - RIGHT)
+class _Across(NamedTuple):
+    """The axis of human seconds: from left to right by the logarithm."""
+
+    marks: tuple[float, ...]
+
+    @classmethod
+    def to(cls, last: float) -> "_Across":
+        """Wide enough for so many seconds."""
+        marks = list[float](SECONDS)
+        for mark in FURTHER:
+            if last > marks[-1] * MARGIN:
+                marks.append(mark)
+        return cls(tuple(marks))
+
+    def x(self, seconds: float) -> float:
+        """Where so many lie on the sheet; what is outside lies on the edge."""
+        ends = log10(self.marks[0]), log10(self.marks[-1] * MARGIN)
+        along = (log10(max(seconds, self.marks[0])) - ends[0]) / (ends[1] - ends[0])
+        return LEFT + min(along, 1.0) * (WIDTH - LEFT - RIGHT)
 
 
 def _y(share: float) -> float:
@@ -109,38 +162,38 @@ def _y(share: float) -> float:
     return TOP + (log10(1 - shown) - ends[1]) / (ends[0] - ends[1]) * (HEIGHT - TOP - BOTTOM)
 
 
-def _grid() -> list[str]:
+def _grid(across: _Across) -> list[str]:
     """Lines and numbers of both axes."""
     drawn = []
     for share in RIGHT_SHARES:
         y = _y(share)
         drawn.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#e4e1d8"/>')
         drawn.append(_text(LEFT - 8, y + 5, f"{100 * share:g}", anchor="end", fill="#6b6860"))
-    for seconds in SECONDS:
-        x, bottom = _x(seconds), HEIGHT - BOTTOM
+    for seconds in across.marks:
+        x, bottom = across.x(seconds), HEIGHT - BOTTOM
         drawn.append(f'<path d="M{x:.1f} {TOP}V{bottom}" stroke="#e4e1d8"/>')
         drawn.append(_text(x, bottom + 20, f"{seconds:g}", anchor="middle", fill="#6b6860"))
     return drawn
 
 
-def _line(curve: Curve, colour: str) -> str:
-    return f'<path d="M{_path(curve.seconds, curve.mean)}" {_stroke(colour)}/>'
-
-
-def _band(curve: Curve, colour: str) -> str:
-    there = _path(curve.seconds, curve.most)
-    back = _path(curve.seconds[::-1], curve.least[::-1])
-    return f'<path d="M{there}L{back}Z" fill="{colour}" fill-opacity=".12"/>'
-
-
-def _path(seconds: NDArray[np.float64], shares: NDArray[np.float64]) -> str:
-    return "L".join(
-        f"{_x(s):.1f} {_y(share):.1f}" for s, share in zip(seconds, shares, strict=True)
+def _line(curve: Curve, colour: str, dash: str, across: _Across) -> str:
+    dashes = f' stroke-dasharray="{dash}"' if dash else ""
+    return (
+        f'<path d="M{_path(curve.seconds, curve.mean, across)}" fill="none" stroke="{colour}" '
+        f'stroke-width="2" stroke-linejoin="round"{dashes}/>'
     )
 
 
-def _stroke(colour: str) -> str:
-    return f'fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"'
+def _band(curve: Curve, colour: str, across: _Across) -> str:
+    there = _path(curve.seconds, curve.most, across)
+    back = _path(curve.seconds[::-1], curve.least[::-1], across)
+    return f'<path d="M{there}L{back}Z" fill="{colour}" fill-opacity=".12"/>'
+
+
+def _path(seconds: NDArray[np.float64], shares: NDArray[np.float64], across: _Across) -> str:
+    return "L".join(
+        f"{across.x(s):.1f} {_y(share):.1f}" for s, share in zip(seconds, shares, strict=True)
+    )
 
 
 def _apart(wanted: Mapping[str, float]) -> dict[str, float]:
