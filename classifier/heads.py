@@ -1,4 +1,4 @@
-"""Trains networks of the ``features`` recipe: convex, in seconds, one for each fold and one of all.
+"""Trains networks of the ``features`` recipe: in seconds, one for each fold and one of all.
 
 The loss of an image is minus the log of the probability of its votes, sum over k of p(k) P(votes |
 k), the marginal likelihood of Raykar et al. 2010 ("Learning From Crowds"): a "no" teaches what it
@@ -8,7 +8,7 @@ is fitted on what heads say of images they did not see.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +18,12 @@ from torch.nn import functional
 
 from classifier.config import TrainConfig
 from classifier.features import Describer
+from classifier.fitting import Fit, fit_head, fit_opinions
 from classifier.manifold import COORDINATES
 from classifier.model import build
 from classifier.pool import Pool
 from classifier.recipes.features import OPINIONS, FeatureNetwork
 
-RIDGE = 8.0  # nats a unit of squared weight
-TURNS = 60  # of L-BFGS: further ones move a probability by 0.001 on average
-OPINION_TURNS = 60
-OPINION_STRENGTH = 4.0  # images' worth of belief that the heads count alike and are calibrated
 BATCH = 2048  # images whose features are read at once
 
 
@@ -53,37 +50,40 @@ def train_heads(
     folds: int,
     describer: Describer,
     pool: Pool,
+    earlier: Sequence[FeatureNetwork] = (),
     on_progress: Callable[[float], None] | None = None,
 ) -> tuple[list[FeatureNetwork], FeatureNetwork]:
     """A network for each fold, trained on the others, and one trained on all.
 
-    No head of a fold's network has seen a label of that fold, for all begin at zero. How the heads
-    are weighed is fitted on the other folds, whose heads have seen this one. The same arguments
-    give the same weights on a CPU. ``on_progress`` hears the share that is done; what it raises
-    stops the training and comes out here. Raises ValueError for targets that are not finite.
+    Each goes on from its own among the ``earlier`` ones, a version's in the order they are given
+    here, which must be of the same folds; without them from nothing. So no head of a fold's network
+    has seen a label of that fold. How the heads are weighed is fitted on the other folds, whose
+    heads have seen this one. The same arguments give the same weights on a CPU. ``on_progress``
+    hears the share that is done; what it raises stops the training and comes out here. Raises
+    ValueError for targets that are not finite.
     """
     if not np.isfinite(lessons.targets).all():
         raise ValueError("targets hold NaN or infinity")
     networks = [_untrained(config, describer, pool) for _ in range(folds + 1)]
-    read = _narrowed(networks[-1], pool, lessons)
-    t = torch.from_numpy(lessons.targets).float()
+    lines = _narrowed(networks[-1], pool, lessons)
+    targets = torch.from_numpy(lessons.targets).float()
     groups = torch.from_numpy(lessons.folds)
-    said = torch.zeros(OPINIONS, *t.shape)  # of each image by the heads that did not see it
+    said = torch.zeros(OPINIONS, *targets.shape)  # of each image by the heads that did not see it
     done, steps = 0, OPINIONS * (folds + 1)
-    for number, line in enumerate(read):
+    for number, line in enumerate(lines):
         for fold, network in enumerate(networks):  # the last sees every fold
             seen = groups != fold
-            weight, bias = _fit(line.rows[seen], t[seen])
+            start = line.take(earlier[fold].heads[number]) if earlier else None
+            fit = fit_head(line.rows[seen], targets[seen], start)
             if fold < folds:
-                logits = line.rows[~seen] @ weight + bias
-                said[number, ~seen] = functional.log_softmax(logits, dim=1)
-            line.put(network.heads[number], weight, bias)
+                said[number, ~seen] = functional.log_softmax(fit.logits(line.rows[~seen]), dim=1)
+            line.put(network.heads[number], fit)
             done += 1
             if on_progress:
                 on_progress(done / steps)
     for fold, network in enumerate(networks):
         seen = groups != fold
-        network.get_buffer("opinion").copy_(_opinions(said[:, seen], t[seen]))
+        network.get_buffer("opinion").copy_(fit_opinions(said[:, seen], targets[seen]))
     return networks[:folds], networks[-1]
 
 
@@ -117,13 +117,21 @@ class _Narrowed:
         return cls(torch.empty(images, axes.shape[1]), centre, axes)
 
     @torch.no_grad()
-    def put(self, head: nn.Module, weight: Tensor, bias: Tensor) -> None:
-        """Give a head the weight (p, K) and bias (K,) that were fitted on the narrowed rows."""
+    def take(self, head: nn.Module) -> Fit:
+        """What says on the narrowed rows what the head says on the wide ones."""
         if not isinstance(head, nn.Linear):
             raise TypeError(f"{head} is no linear head")
-        wide = self.axes @ weight  # (d, K)
+        wide = head.weight.T  # (d, K)
+        return Fit(self.axes.T @ wide, head.bias + self.centre @ wide)
+
+    @torch.no_grad()
+    def put(self, head: nn.Module, fit: Fit) -> None:
+        """Give a head what was fitted on the narrowed rows."""
+        if not isinstance(head, nn.Linear):
+            raise TypeError(f"{head} is no linear head")
+        wide = self.axes @ fit.weight  # (d, K)
         head.weight.copy_(wide.T)
-        head.bias.copy_(bias - self.centre @ wide)
+        head.bias.copy_(fit.bias - self.centre @ wide)
 
 
 @torch.no_grad()
@@ -138,55 +146,3 @@ def _narrowed(network: FeatureNetwork, pool: Pool, lessons: Lessons) -> list[_Na
         for line, rows in zip(lines, network.read(wide), strict=True):
             line.rows[here] = (rows - line.centre) @ line.axes
     return lines
-
-
-def _fit(x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight (d, K) and bias (K,) of least loss plus RIDGE times the squared weights."""
-    classes = targets.shape[1]
-    weight, bias = torch.zeros(x.shape[1], classes), torch.zeros(classes)
-    log_targets = targets.clamp(min=1e-12).log()
-
-    def loss() -> Tensor:
-        likelihood = (functional.log_softmax(x @ weight + bias, dim=1) + log_targets).logsumexp(1)
-        penalty = weight.square().sum().mul(RIDGE)
-        return penalty - likelihood.sum()
-
-    _minimise([weight, bias], loss, TURNS)
-    return weight.detach(), bias.detach()
-
-
-def _opinions(said: Tensor, targets: Tensor) -> Tensor:
-    """(blocks,) how much each block counts, from log-softmax (blocks, n, K) out of fold.
-
-    The weights also take the temperature: their sum below one cools overconfident heads.
-    """
-    logs = torch.full((len(said),), -np.log(len(said)), dtype=torch.float32)
-    log_targets = targets.clamp(min=1e-12).log()
-
-    def loss() -> Tensor:
-        mixed = torch.einsum("b,bnk->nk", logs.exp(), said)
-        likelihood = (functional.log_softmax(mixed, dim=1) + log_targets).logsumexp(1).sum()
-        total = logs.logsumexp(0)
-        uneven = (logs - total + np.log(len(said))).square().sum()
-        pull: Tensor = total.square() + uneven
-        return pull * (OPINION_STRENGTH / 2) - likelihood
-
-    _minimise([logs], loss, OPINION_TURNS)
-    return logs.detach().exp()
-
-
-def _minimise(values: Sequence[Tensor], loss: Callable[[], Tensor], turns: int) -> None:
-    """L-BFGS (Liu and Nocedal 1989) until it no longer gains, at most so many turns."""
-    for value in values:
-        value.requires_grad_()
-    search: Any = torch.optim.LBFGS(
-        values, max_iter=turns, history_size=8, line_search_fn="strong_wolfe"
-    )
-
-    def closure() -> Tensor:
-        search.zero_grad()
-        found = loss()
-        found.backward()  # type: ignore[no-untyped-call]
-        return found
-
-    search.step(closure)

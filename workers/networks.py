@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from classifier.atomic import replace_file, sync_folder
 from classifier.config import TrainConfig
 from classifier.train import Progress, train
 from labelhub.projects.models import Project
+from labelhub.rounds.selectors import serving_version
 from workers.places import model_folder
 
 logger = logging.getLogger(__name__)
@@ -98,6 +99,22 @@ def load_network(*, project: Project, sha256: str) -> nn.Module:
         return _load(path, sha256)
     except FileNotFoundError as error:
         raise checkpoint.BadCheckpoint(f"{path}: there is no such file") from error
+
+
+def networks_in_service(*, project: Project, label_classes: Sequence[int]) -> list[nn.Module]:
+    """The fold networks of the version that serves, then the one that serves; none where there is
+    no version, it knows other classes, or a file of it is lost."""
+    version = serving_version(project=project)
+    if version is None or list(version.label_classes) != list(label_classes):
+        return []
+    try:
+        return [
+            load_network(project=project, sha256=sha256)
+            for sha256 in [*version.fold_sha256, version.sha256]
+        ]
+    except checkpoint.BadCheckpoint as error:
+        logger.warning("%s; training begins anew", error)
+        return []
 
 
 @lru_cache(maxsize=16)  # a version and its fold networks

@@ -6,17 +6,20 @@ each kept as it is finished.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from classifier import checkpoint
 from classifier.checkpoint import LoadedModel
 from classifier.config import TrainConfig
+from classifier.features import Describer
 from classifier.heads import Lessons, train_heads
+from classifier.recipes.features import FeatureNetwork
 from classifier.train import Progress
 from workers.datasets import Pictures
 from workers.networks import trained
@@ -39,6 +42,7 @@ class Task:
     folder: Path
     card: dict[str, object]  # saved with each network
     shown: Shown
+    in_service: Sequence[nn.Module] = ()  # the version's, as networks_in_service gives them
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ def _heads(task: Task) -> Networks:
         folds=count,
         describer=describer,
         pool=task.pictures.pool(describer),
+        earlier=_to_go_on_from(task, describer),
         on_progress=fitting,
     )
     loaded = []
@@ -98,6 +103,13 @@ def _heads(task: Task) -> Networks:
         checkpoint.save(path, network, config, task.card, alone=False)
         loaded.append(checkpoint.load(path))
     return Networks(loaded[:-1], loaded[-1])
+
+
+def _to_go_on_from(task: Task, describer: Describer) -> list[FeatureNetwork]:
+    """The networks in service, where they read the same features and there is one a fold."""
+    of_kind = [one for one in task.in_service if isinstance(one, FeatureNetwork)]
+    alike = [one for one in of_kind if one.describer.name == describer.name]
+    return alike if len(alike) == fold_networks(task.config.recipe) + 1 else []
 
 
 def _network_by_network(task: Task) -> Networks:

@@ -31,7 +31,7 @@ from workers.answer_times import measured_costs
 from workers.comparison import Comparison, compare
 from workers.datasets import Pictures, fill_shards
 from workers.lease import LeaseKeeper
-from workers.networks import publish
+from workers.networks import networks_in_service, publish
 from workers.outdated import clear_features
 from workers.places import round_folder
 from workers.promotion import decide
@@ -173,6 +173,7 @@ def _train(work: Work, snapshot: Snapshot, pictures: Pictures) -> Networks:
             "snapshot": work.row.snapshot_sha256,
         },
         shown=partial(_show, work),
+        in_service=networks_in_service(project=project, label_classes=work.model.label_classes),
     )
     return teach(task)
 

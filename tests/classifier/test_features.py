@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from classifier import backbone, checkpoint, heads, patches
+from classifier import backbone, checkpoint, fitting, heads, patches
 from classifier.config import TrainConfig
 from classifier.features import FEATURES, BadDescriber, Describer
 from classifier.heads import Lessons, train_heads
@@ -198,7 +198,7 @@ def test_what_progress_raises_stops_the_training(described) -> None:
 @pytest.mark.parametrize("edge", [16, 32, 96, 224])
 def test_five_pictures_of_two_classes_teach_heads_at_any_size(edge, channels, monkeypatch) -> None:
     monkeypatch.setattr(patches, "SAMPLE", 1000)
-    monkeypatch.setattr(heads, "TURNS", 10)
+    monkeypatch.setattr(fitting, "TURNS", 10)
     labels = np.arange(5) % 2
     noise = np.random.default_rng(0).integers(0, 90, (5, edge, edge, channels))
     images = (noise + 120 * labels[:, None, None, None]).astype(np.uint8)
@@ -235,4 +235,3 @@ def test_a_recipe_without_heads_cannot_be_trained_as_one(described) -> None:
             pool=Pool.of(features),
         )
     assert isinstance(build(CONFIG), FeatureNetwork)
-    assert heads.RIDGE > 0

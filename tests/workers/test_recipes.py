@@ -2,7 +2,7 @@
 
 import pytest
 
-from classifier import heads, patches
+from classifier import fitting, patches
 from classifier.model import RECIPES
 from labelhub.projects.models import Project
 from labelhub.rounds.models import ModelVersion, Prediction, Round
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _little_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patches, "SAMPLE", 2000)
-    monkeypatch.setattr(heads, "TURNS", 10)
+    monkeypatch.setattr(fitting, "TURNS", 10)
 
 
 def round_of(project: Project) -> Round:
