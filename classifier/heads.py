@@ -57,10 +57,10 @@ def train_heads(
 
     Each goes on from its own among the ``earlier`` ones, a version's in the order they are given
     here, which must be of the same folds; without them from nothing. So no head of a fold's network
-    has seen a label of that fold. How the heads are weighed is fitted on the other folds, whose
-    heads have seen this one. The same arguments give the same weights on a CPU. ``on_progress``
-    hears the share that is done; what it raises stops the training and comes out here. Raises
-    ValueError for targets that are not finite.
+    has seen a label of that fold; how they are weighed is fitted on the others, whose heads have.
+    The same arguments give the same weights on a CPU. ``on_progress`` hears the share that is done;
+    what it raises stops the training and comes out here. Raises ValueError for targets that are not
+    finite.
     """
     if not np.isfinite(lessons.targets).all():
         raise ValueError("targets hold NaN or infinity")
@@ -75,15 +75,13 @@ def train_heads(
             seen = groups != fold
             start = line.take(earlier[fold].heads[number]) if earlier else None
             fit = fit_head(line.rows[seen], targets[seen], start)
-            if fold < folds:
-                said[number, ~seen] = functional.log_softmax(fit.logits(line.rows[~seen]), dim=1)
+            said[number, ~seen] = functional.log_softmax(fit.logits(line.rows[~seen]), dim=1)
             line.put(network.heads[number], fit)
             done += 1
             if on_progress:
                 on_progress(done / steps)
     for fold, network in enumerate(networks):
-        seen = groups != fold
-        network.get_buffer("opinion").copy_(fit_opinions(said[:, seen], targets[seen]))
+        network.weigh(fit_opinions(said[:, groups != fold], targets[groups != fold]))
     return networks[:folds], networks[-1]
 
 

@@ -57,6 +57,11 @@ class FeatureNetwork(nn.Module):
         self.get_buffer("landmarks").copy_(pool.manifold.landmarks)
         self.get_buffer("places").copy_(pool.manifold.places)
 
+    @torch.no_grad()
+    def weigh(self, opinion: Tensor) -> None:
+        """Let each head count by so much, (OPINIONS,)."""
+        self.get_buffer("opinion").copy_(opinion)
+
     @property
     def describer(self) -> Describer:
         """What makes the features of this network."""

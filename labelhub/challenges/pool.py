@@ -87,24 +87,8 @@ def read_pool(
     images that were queued for one are wanted in grids. Nothing is locked: what is free here may be
     taken when it is claimed.
     """
-    parts: list[str] = []
-    values: list[str | int | float | None] = []
-
-    def add(source: str, condition: str, order: str, limit: int, *arguments: float | str) -> None:
-        shared = source.startswith("gold")  # many grids at once may hold the same Gold
-        free = "" if shared else " AND c.leased_until <= %s"
-        parts.append(
-            f"SELECT p.*, {_KNOWN if source in MEASURED else _UNREAD} FROM"  # noqa: S608
-            f" (SELECT {_COLUMNS}, %s AS source, c.fingerprint FROM {_candidate} c"
-            f" WHERE c.project_id = %s AND {condition}{free}"
-            f" AND NOT EXISTS (SELECT 1 FROM {_tile} t"
-            f" WHERE t.annotator_id = %s AND t.image_id = c.image_id)"
-            f" ORDER BY {order} LIMIT {limit:d}) AS p{_JOINED if source in MEASURED else ''}"
-        )
-        values.extend([source, project_id, *arguments])
-        values.extend([] if shared else [_adapt(now)])
-        values.append(annotator_id)
-
+    query = _Query(project_id, annotator_id, now)
+    add = query.add
     of_class = "AND c.label_class_id = %s"
     for label_class_id in classes:
         add("open", f"{_GRID} {of_class}", "c.priority DESC", size + SPARE, label_class_id)
@@ -121,10 +105,40 @@ def read_pool(
         add("open", _CHOICE, "c.priority DESC", size + SPARE)
     if everywhere:
         add("random", window, "c.shuffle", size + SPARE, 0.0)
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(parts), values)
-        places = [Place._make(row) for row in cursor.fetchall()]
-    return _pool(places, classes)
+    return _pool(query.places(), classes)
+
+
+class _Query:
+    """The parts of the one query, and the values that they take."""
+
+    def __init__(self, project_id: int, annotator_id: int, now: datetime) -> None:
+        self._project_id, self._annotator_id, self._now = project_id, annotator_id, now
+        self._parts: list[str] = []
+        self._values: list[str | int | float | None] = []
+
+    def add(
+        self, source: str, condition: str, order: str, limit: int, *arguments: float | str
+    ) -> None:
+        """Ask also for so many places of this source, in this order."""
+        shared = source.startswith("gold")  # many grids at once may hold the same Gold
+        free = "" if shared else " AND c.leased_until <= %s"
+        self._parts.append(
+            f"SELECT p.*, {_KNOWN if source in MEASURED else _UNREAD} FROM"  # noqa: S608
+            f" (SELECT {_COLUMNS}, %s AS source, c.fingerprint FROM {_candidate} c"
+            f" WHERE c.project_id = %s AND {condition}{free}"
+            f" AND NOT EXISTS (SELECT 1 FROM {_tile} t"
+            f" WHERE t.annotator_id = %s AND t.image_id = c.image_id)"
+            f" ORDER BY {order} LIMIT {limit:d}) AS p{_JOINED if source in MEASURED else ''}"
+        )
+        self._values.extend([source, self._project_id, *arguments])
+        self._values.extend([] if shared else [_adapt(self._now)])
+        self._values.append(self._annotator_id)
+
+    def places(self) -> list[Place]:
+        """What the database has of all that was asked for."""
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(self._parts), self._values)
+            return [Place._make(row) for row in cursor.fetchall()]
 
 
 _WISHES: dict[str, Callable[[Place], Any]] = {

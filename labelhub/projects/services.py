@@ -75,28 +75,27 @@ def create_project(
         project = Project(name=name, slug=slug, **settings)
         project.full_clean()
         project.save(force_insert=True)
-        rows = [
-            LabelClass(
-                project=project,
-                key=key,
-                name=words,
-                question=question.replace("{name}", words),
-                position=position,
-            )
-            for position, (key, words) in enumerate(keys.items())
-        ]
-        rows.append(
-            LabelClass(
-                project=project,
-                key=NONE_KEY,
-                name="none of these",
-                position=len(rows),
-                is_none=True,
-            )
-        )
-        LabelClass.objects.bulk_create(rows)
+        LabelClass.objects.bulk_create(_classes_of(project, keys, question))
         Progress.objects.create(project=project)
     return project
+
+
+def _classes_of(project: Project, keys: Mapping[str, str], question: str) -> list[LabelClass]:
+    """The rows to be written: names by key, and *none of these*."""
+    rows = [
+        LabelClass(
+            project=project,
+            key=key,
+            name=words,
+            question=question.replace("{name}", words),
+            position=position,
+        )
+        for position, (key, words) in enumerate(keys.items())
+    ]
+    none = LabelClass(
+        project=project, key=NONE_KEY, name="none of these", position=len(rows), is_none=True
+    )
+    return [*rows, none]
 
 
 def _class_keys(class_names: Sequence[str]) -> dict[str, str]:
