@@ -8,7 +8,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labelhub.projects import choices
+from labelhub.projects.counted import Progress
 
+__all__ = ["FOLDS", "Example", "Gold", "Image", "LabelClass", "Progress", "Project"]
 FOLDS = 10  # an image keeps its fold for life; of k networks, one leaves out the folds k apart
 
 
@@ -150,38 +152,6 @@ class Project(models.Model):
     @property
     def tiles_per_grid(self) -> int:
         return self.grid_edge * self.grid_edge
-
-
-class Progress(models.Model):
-    """How far a Project is, counted by a scheduled job so that no page has to count.
-
-    It is read with every grid, and so carries what composing one must know of the whole project.
-    """
-
-    project = models.OneToOneField(Project, models.CASCADE, related_name="progress")
-    images = models.PositiveIntegerField(default=0)
-    voted = models.PositiveIntegerField(default=0)
-    settled = models.PositiveIntegerField(default=0)
-    votes = models.PositiveIntegerField(default=0)
-    contested = models.PositiveIntegerField(
-        default=0, help_text="Images that many people have judged and not settled."
-    )
-    found = models.JSONField(
-        null=True, help_text="Settled images of each class that has some to ask about, by its id."
-    )
-    tile_seconds = models.FloatField(
-        default=1.7, help_text="Of a person's time, for a tile: as the last Round measured it."
-    )
-    choice_seconds = models.FloatField(
-        default=4.2, help_text="Of a person's time, for a choice: as the last Round measured it."
-    )
-    counted_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        verbose_name_plural = "progress"
-
-    def __str__(self) -> str:
-        return f"{self.settled} of {self.images} settled"
 
 
 class LabelClass(models.Model):
