@@ -73,7 +73,7 @@ def train_heads(
     for number, line in enumerate(lines):
         for fold, network in enumerate(networks):  # the last sees every fold
             seen = groups != fold
-            start = line.take(earlier[fold].heads[number]) if earlier else None
+            start = line.start(earlier[fold], number) if earlier else None
             fit = fit_head(line.rows[seen], targets[seen], start)
             said[number, ~seen] = functional.log_softmax(fit.logits(line.rows[~seen]), dim=1)
             line.put(network.heads[number], fit)
@@ -104,21 +104,26 @@ class _Narrowed:
     rows: Tensor
     centre: Tensor  # (d,)
     axes: Tensor  # (d, p)
+    places: Tensor | None = None  # of the pool's landmarks, where these are what is read
 
     @classmethod
     def room(cls, pool: Pool, number: int, images: int) -> "_Narrowed":
         """Not yet filled, for what the head of this number reads of so many images."""
         if number == len(pool.directions):  # the place in the pool: few numbers already
-            centre, axes = torch.zeros(COORDINATES), torch.eye(COORDINATES)
-        else:
-            centre, axes = pool.directions[number].centre, pool.directions[number].axes
+            rows, places = torch.empty(images, COORDINATES), pool.manifold.places.half()
+            return cls(rows, torch.zeros(COORDINATES), torch.eye(COORDINATES), places)
+        centre, axes = pool.directions[number].centre, pool.directions[number].axes
         return cls(torch.empty(images, axes.shape[1]), centre, axes)
 
     @torch.no_grad()
-    def take(self, head: nn.Module) -> Fit:
-        """What says on the narrowed rows what the head says on the wide ones."""
+    def start(self, earlier: FeatureNetwork, number: int) -> Fit | None:
+        """What says on the narrowed rows what that head of an earlier network says on the wide
+        ones; nothing where the places that it reads are those of another pool."""
+        head = earlier.heads[number]
         if not isinstance(head, nn.Linear):
             raise TypeError(f"{head} is no linear head")
+        if self.places is not None and not torch.equal(self.places, earlier.get_buffer("places")):
+            return None
         wide = head.weight.T  # (d, K)
         return Fit(self.axes.T @ wide, head.bias + self.centre @ wide)
 

@@ -62,7 +62,8 @@ def measure(snapshot: Snapshot) -> Measure:
     Else what votes alone make likely (no network has a say in it, or it would be measured by its
     own word), together with the Gold there is: it is the surest of what is known, and alone so few
     images tell a good network from a bad one by luck. Labels that votes have wrong count against
-    both networks alike, and people are asked about what is hard: both are better than it says.
+    both networks alike, and people are asked about what is hard: both are better than it says. Of
+    *none of these* only Gold and the holdout tell: many a "no" makes no label likely.
     """
     holdout = snapshot.holdout & snapshot.settled
     if holdout.sum() >= HOLDOUT_ENOUGH:
@@ -90,7 +91,9 @@ def compare(
     by = measure(snapshot)
     chosen, provisional = by.chosen, by.provisional
     if provisional and (version := serving_version(project=project)):
-        chosen = chosen & _told_before(version, snapshot)
+        fair = chosen & _told_before(version, snapshot)
+        if fair.sum() >= ENOUGH or (snapshot.gold >= 0).sum() >= GOLD_LEAST:
+            chosen = fair  # fewer would decide by luck, and no later vote makes them more
     images = snapshot.images[chosen]
     new = np.zeros((len(images), snapshot.targets.shape[1]), dtype=np.float32)
     if not provisional:
@@ -109,7 +112,7 @@ def compare(
         served=served(images[kept]) if kept.any() else new[kept],
         measured_on=by.words,
         provisional=provisional,
-        fewest=1 if by.chosen.sum() >= by.fewest else by.fewest,
+        fewest=by.fewest,
     )
 
 

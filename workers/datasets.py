@@ -117,7 +117,8 @@ class Pictures:
         if path.is_file():
             return Describer.load(path)
         ids = np.sort(self.ids)
-        learned = Describer.learned(self.of(ids[:: -(-len(ids) // DICTIONARY_IMAGES)]))
+        every = max(1, -(-len(ids) // DICTIONARY_IMAGES))
+        learned = Describer.learned(self.of(ids[::every]))  # refuses none in words
         learned.save(path)
         return learned
 

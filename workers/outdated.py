@@ -2,12 +2,11 @@
 
 import logging
 import shutil
+from pathlib import Path
 
-from classifier.checkpoint import BadCheckpoint
 from classifier.recipes.features import FeatureNetwork
 from labelhub.projects.models import Project
-from labelhub.rounds.models import ModelVersion
-from labelhub.rounds.selectors import version_before
+from labelhub.rounds.selectors import serving_version, version_before
 from workers.datasets import Pictures
 from workers.networks import load_network
 
@@ -18,30 +17,39 @@ def clear_features(*, project: Project, pictures: Pictures) -> int:
     """Remove the features of all describers but the project's own, that of the version in service,
     and that of the one before, where a rollback goes. Gives how many folders went.
 
-    A version that is older still has its pictures described anew when it is asked.
+    A version that is older still has its pictures described anew when it is asked. What stands in
+    the way is logged: they only take room.
     """
     folders = pictures.described_by()
     if len(folders) < 2:
         return 0
-    needed = {pictures.describer().name, *_names(project)}
-    outdated = [folder for name, folder in folders.items() if name not in needed]
-    for folder in outdated:
-        logger.info("%s is removed: no network reads it any more", folder)
-        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        needed = {pictures.describer().name, *_names(project)}
+        outdated = [folder for name, folder in folders.items() if name not in needed]
+        for folder in outdated:
+            _remove(folder)
+    except (OSError, ValueError) as error:
+        logger.warning("features of %s that no network reads stay: %s", project.slug, error)
+        return 0
     return len(outdated)
 
 
+def _remove(folder: Path) -> None:
+    """In one step for those who look for it: what is half gone would be taken for whole."""
+    logger.info("%s is removed: no network reads it any more", folder)
+    aside = folder.with_name(f"removed-{folder.name}")
+    shutil.rmtree(aside, ignore_errors=True)  # what a killed worker has left
+    folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
 def _names(project: Project) -> list[str]:
-    """Of the describers of the version in service and the one before."""
-    serving = ModelVersion.objects.filter(project=project, serving=True).first()
+    """Of the describers of the version in service and the one before. Raises BadCheckpoint."""
+    serving = serving_version(project=project)
     before = version_before(serving=serving) if serving else None
-    names = []
-    for version in (serving, before):
-        try:
-            network = version and load_network(project=project, sha256=version.sha256)
-        except BadCheckpoint as error:
-            logger.warning("%s; nobody can serve it", error)
-            continue
-        if isinstance(network, FeatureNetwork):
-            names.append(network.describer.name)
-    return names
+    networks = [
+        load_network(project=project, sha256=version.sha256)
+        for version in (serving, before)
+        if version
+    ]
+    return [one.describer.name for one in networks if isinstance(one, FeatureNetwork)]

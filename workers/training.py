@@ -37,7 +37,14 @@ from workers.places import round_folder
 from workers.promotion import decide
 from workers.ranking import shard_spans
 from workers.snapshot import NotEnoughToLearn, Snapshot, take_snapshot
-from workers.teaching import Networks, Task, fold_networks, network_path, teach
+from workers.teaching import (
+    FEATURE_RECIPES,
+    Networks,
+    Task,
+    fold_networks,
+    network_path,
+    teach,
+)
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -173,9 +180,17 @@ def _train(work: Work, snapshot: Snapshot, pictures: Pictures) -> Networks:
             "snapshot": work.row.snapshot_sha256,
         },
         shown=partial(_show, work),
-        in_service=networks_in_service(project=project, label_classes=work.model.label_classes),
+        in_service=_to_go_on_from(work),
     )
     return teach(task)
+
+
+def _to_go_on_from(work: Work) -> list[nn.Module]:
+    """The networks in service, where the recipe makes use of them."""
+    project, classes = work.row.project, work.model.label_classes
+    if project.recipe not in FEATURE_RECIPES:
+        return []
+    return networks_in_service(project=project, label_classes=classes)
 
 
 def _show(work: Work, progress: dict[str, object]) -> None:

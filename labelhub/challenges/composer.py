@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from labelhub.challenges.models import Tile
 from labelhub.challenges.plans import Plan, PlannedTile, planned
-from labelhub.challenges.pool import Place, Pool
+from labelhub.challenges.pool import CHOICE_WINDOW, Place, Pool
 from labelhub.challenges.sheet import Sheet
 from labelhub.projects.likeness import is_like_one_of
 from labelhub.projects.models import Project
@@ -57,7 +57,8 @@ class Wishes:
     @property
     def choices_a_grid(self) -> int:
         """Choices that take about as long as a grid."""
-        return max(1, round(self.size * self.costs.tile / self.costs.choice))
+        about = round(self.size * self.costs.tile / self.costs.choice)
+        return min(max(1, about), CHOICE_WINDOW)  # the pool holds no more to compare
 
 
 WHY = {  # the most wanted are asked about; by every other acquisition they are the most uncertain

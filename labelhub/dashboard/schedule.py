@@ -1,7 +1,7 @@
 """When the next Round starts by itself, in words."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from labelhub.dashboard.selectors import Standing
 from labelhub.dashboard.wording import Moment, ahead, number
 from labelhub.projects.models import Project
-from labelhub.rounds.selectors import news_wanted
+from labelhub.rounds.selectors import news_wanted, rest_after
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def next_possible(standing: Standing) -> datetime | None:
     """When the schedule lets the next Round start; None before the first one."""
     if standing.latest is None:
         return None
-    return standing.latest.opened_at + timedelta(minutes=standing.project.retrain_every_minutes)
+    rest = rest_after(project=standing.project, last=standing.latest)
+    return standing.latest.opened_at + rest
 
 
 def _stopped(standing: Standing) -> bool:

@@ -14,7 +14,7 @@ from labelhub.projects.models import FOLDS
 
 RECENT = 4_000  # images that a new one is held against
 CROWDED = 2 / FOLDS  # of these: a fold with more takes no picture in for its look
-FEW = 20  # images are no crowd: a burst
+FEW = 3  # images are no crowd
 
 
 def fold_of(sha256: str) -> int:
@@ -29,7 +29,8 @@ def folds_of(
 
     ``pictures`` are content hashes and fingerprints, ``earlier`` fingerprints and folds of images
     that are there. Where everything looks alike, as to a camera that never moves, folds stay
-    filled: a crowded one takes in only what is its own by the hash.
+    filled: a crowded one takes in only what is its own by the hash. That holds from the first image
+    on, or the only Gold of a class would lie in one fold, and nothing would teach it to that one.
     """
     known = [(look, fold) for look, fold in earlier if look is not None]
     room = len(known) + len(pictures)

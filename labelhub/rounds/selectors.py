@@ -9,6 +9,8 @@ from labelhub.rounds.models import ModelVersion, Round
 from labelhub.votes.models import Vote
 
 FIRST_SHARE = 5  # one of so many images has votes when a small project's first Round opens
+FIRST_LEAST = 15  # images with votes, some of them of the holdout: fewer than ten teach nothing
+FAILED_REST = timedelta(minutes=10)
 
 
 def latest_round(*, project: Project) -> Round | None:
@@ -68,8 +70,16 @@ def round_is_due(*, project: Project, now: datetime) -> bool:
     waited = now - last.opened_at
     if waited >= timedelta(hours=project.retrain_at_latest_hours):
         return news > 0
-    rested = waited >= timedelta(minutes=project.retrain_every_minutes)
-    return rested and _suffices(project, news)
+    return waited >= rest_after(project=project, last=last) and _suffices(project, news)
+
+
+def rest_after(*, project: Project, last: Round) -> timedelta:
+    """How long after the last Round was opened the next may come by the schedule.
+
+    One that failed says what is to be mended, which takes people longer than a minute.
+    """
+    rest = timedelta(minutes=project.retrain_every_minutes)
+    return max(rest, FAILED_REST) if last.state == Round.State.FAILED else rest
 
 
 def news_wanted(*, project: Project, images: int, serves: bool) -> int:
@@ -80,14 +90,15 @@ def news_wanted(*, project: Project, images: int, serves: bool) -> int:
     images to its end before anything helped them.
     """
     wanted = project.retrain_min_labels
-    return wanted if serves or not images else min(wanted, max(1, images // FIRST_SHARE))
+    return wanted if serves or not images else min(wanted, max(FIRST_LEAST, images // FIRST_SHARE))
 
 
 def _suffices(project: Project, news: int) -> bool:
     """The same; the images are counted only as far as it matters."""
     if news >= project.retrain_min_labels:
         return True
+    if serving_version(project=project) is not None:
+        return False
     active = Image.objects.filter(project=project, status=Image.Status.ACTIVE)
     images = active[: FIRST_SHARE * project.retrain_min_labels].count()
-    serves = serving_version(project=project) is not None
-    return news >= news_wanted(project=project, images=images, serves=serves)
+    return news >= news_wanted(project=project, images=images, serves=False)

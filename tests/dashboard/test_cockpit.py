@@ -12,6 +12,7 @@ from labelhub.projects.models import LabelClass, Progress, Project
 from labelhub.projects.services import add_examples, create_project
 from labelhub.rounds.models import Round
 from labelhub.rounds.progress import count_progress
+from labelhub.rounds.selectors import FIRST_LEAST
 from tests.dashboard.given import past_round, past_rounds, predict, running_round
 from tests.factories import NOON, add_shapes, shapes_project
 
@@ -259,7 +260,7 @@ def test_before_a_network_serves_a_small_project_waits_for_a_fifth_of_its_pictur
     ada: Client, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("labelhub.dashboard.selectors.images_with_news", lambda project: 3)
-    least = project.progress.images // 5
+    least = max(FIRST_LEAST, project.progress.images // 5)
     page = cockpit(ada, project)
     assert f"Every minute if at least {least} pictures have new votes; 3 have now." in page
     assert f"{least - 3} more pictures with new votes and it starts." in page

@@ -27,10 +27,11 @@ def test_a_picture_that_is_like_no_other_goes_by_its_hash() -> None:
 
 
 def test_a_burst_shares_a_fold() -> None:
-    look = looks(1)[0]
+    look, *others = looks(150)
     burst = [(sha256(number), look ^ (1 << number)) for number in range(10)]
-    assert len(set(folds_of(burst, earlier=[]))) == 1
-    assert set(folds_of(burst, earlier=[(None, 3), (look ^ 0b110, 7)])) == {7}
+    earlier = [(other, number % FOLDS) for number, other in enumerate(others)]
+    assert len(set(folds_of(burst, earlier=earlier))) == 1
+    assert set(folds_of(burst, earlier=[*earlier, (look ^ 0b110, 7)])) == {7}
 
 
 def test_of_two_that_it_is_like_the_more_alike_one_counts() -> None:
@@ -45,6 +46,14 @@ def test_folds_stay_filled_where_everything_looks_alike() -> None:
     sizes = Counter(folds)
     assert len(sizes) == FOLDS
     assert max(sizes.values()) < 300
+
+
+def test_a_few_pictures_of_one_scene_never_lie_in_one_fold_alone() -> None:
+    """The Gold of a new project: the other folds' networks must see some of it."""
+    look = looks(1)[0]
+    for count in (6, 10, 20, 60):
+        folds = folds_of([(sha256(number), look) for number in range(count)], earlier=[])
+        assert max(Counter(folds).values()) <= count / 2
 
 
 @pytest.mark.django_db

@@ -110,6 +110,15 @@ def test_a_small_project_waits_for_a_fifth_of_its_images_until_a_network_serves(
     assert open_due_rounds(now=NOON + timedelta(hours=1)) == []
 
 
+def test_a_round_that_failed_is_not_tried_again_each_minute() -> None:
+    project = shapes_project(retrain_min_labels=10, retrain_every_minutes=1)
+    vote_on(project, 12)
+    [first] = open_due_rounds(now=NOON)
+    Round.objects.filter(pk=first.pk).update(state=Round.State.FAILED, finished_at=NOON)
+    assert open_due_rounds(now=NOON + timedelta(minutes=9)) == []
+    assert len(open_due_rounds(now=NOON + timedelta(minutes=10))) == 1
+
+
 def test_two_schedulers_open_one_round() -> None:
     project = shapes_project(retrain_min_labels=10)
     vote_on(project, 12)

@@ -125,4 +125,16 @@ def test_images_asked_about_because_of_what_the_version_in_service_says_compare_
     snapshot, found = compared(project)
     assert int(measure(snapshot).chosen.sum()) == 60
     assert len(found.labels) == len(found.new) == 35
-    assert found.fewest == 1
+
+
+@pytest.mark.django_db
+def test_a_handful_told_before_decides_nothing_where_more_can() -> None:
+    """No later vote makes them more: the gate would decide by luck, or never again."""
+    project = striped_project(gold_per_class=0)
+    vote_rightly(project, 4)
+    version = untrained_version(project)
+    Round.objects.filter(pk=version.round_id).update(last_vote=Vote.objects.latest("pk").pk)
+    rank(version)
+    vote_rightly(project, 40)
+    _, found = compared(project)
+    assert len(found.labels) == len(found.new) == len(found.old) == 40

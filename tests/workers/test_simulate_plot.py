@@ -18,7 +18,7 @@ def result(folder, name, strategy, accuracies, *, images=6000, step=0.5):
         for place, accuracy in enumerate(accuracies)
     ]
     told = {"strategy": strategy, "images": images, "classes": 10, "recipe": "features",
-            "forms": "grid,choice", "curve": curve}  # fmt: skip
+            "forms": "grid,choice", "retrain_every_minutes": 1, "curve": curve}  # fmt: skip
     path.write_text(json.dumps(told))
     return path
 

@@ -52,11 +52,13 @@ class Played(NamedTuple):
     classes: int
     recipe: str
     forms: str
+    minutes: int  # between Rounds
 
     def name(self, others: Collection["Played"]) -> str:
         """The strategy, and what tells it from the others of that name."""
         alike = [other for other in others if other.strategy == self.strategy]
-        told = (f"{self.images} images", f"{self.classes} classes", self.recipe, self.forms)
+        told = (f"{self.images} images", f"{self.classes} classes", self.recipe, self.forms,
+                f"a Round every {self.minutes} minutes")  # fmt: skip
         differs = [len({other[place] for other in alike}) > 1 for place in range(1, len(self))]
         return ", ".join([self.strategy, *compress(told, differs)])
 
@@ -90,6 +92,7 @@ def _read(path: Path) -> tuple[Played, Run]:
             classes=int(told["classes"]),
             recipe=str(told["recipe"]),
             forms=str(told["forms"]),
+            minutes=int(told["retrain_every_minutes"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SimulationError(f"{path}: no result of simulate ({error!r})") from error
