@@ -46,7 +46,7 @@ def next_possible(standing: Standing) -> datetime | None:
     """When the schedule lets the next Round start; None before the first one."""
     if standing.latest is None:
         return None
-    rest = rest_after(project=standing.project, last=standing.latest, news=standing.news or 0)
+    rest = rest_after(project=standing.project, last=standing.latest)
     return standing.latest.opened_at + rest
 
 

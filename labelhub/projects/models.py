@@ -112,8 +112,7 @@ class Project(models.Model):
     retrain_every_minutes = models.PositiveIntegerField(
         default=1,
         validators=[MinValueValidator(1)],
-        help_text="A new Round starts at most this often, or four times as often while the labels "
-        "grow by a tenth, ...",
+        help_text="A new Round starts at most this often ...",
     )
     retrain_min_labels = models.PositiveIntegerField(
         default=200,

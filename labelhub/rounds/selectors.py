@@ -11,8 +11,6 @@ from labelhub.votes.models import Vote
 FIRST_SHARE = 5  # one of so many images has votes when a small project's first Round opens
 FIRST_LEAST = 15  # images with votes, some of them of the holdout: fewer than ten teach nothing
 FAILED_REST = timedelta(minutes=10)
-GROWTH_SHARE = 10  # one new image to so many that are known is growth that does not wait so long
-HASTE = 4
 
 
 def latest_round(*, project: Project) -> Round | None:
@@ -72,22 +70,16 @@ def round_is_due(*, project: Project, now: datetime) -> bool:
     waited = now - last.opened_at
     if waited >= timedelta(hours=project.retrain_at_latest_hours):
         return news > 0
-    rested = waited >= rest_after(project=project, last=last, news=news)
-    return rested and _suffices(project, news)
+    return waited >= rest_after(project=project, last=last) and _suffices(project, news)
 
 
-def rest_after(*, project: Project, last: Round, news: int) -> timedelta:
+def rest_after(*, project: Project, last: Round) -> timedelta:
     """How long after the last Round was opened the next may come by the schedule.
 
-    A quarter of the time where so many images have new votes that the network knows a tenth less
-    than people have said: what it would ask meanwhile is worth that much less. After one that
-    failed it is longer: what it says is to be mended takes people more than a minute.
+    One that failed says what is to be mended, which takes people longer than a minute.
     """
     rest = timedelta(minutes=project.retrain_every_minutes)
-    if last.state == Round.State.FAILED:
-        return max(rest, FAILED_REST)
-    known = last.snapshot.get("images", 0)
-    return rest / HASTE if known and news * GROWTH_SHARE >= known else rest
+    return max(rest, FAILED_REST) if last.state == Round.State.FAILED else rest
 
 
 def news_wanted(*, project: Project, images: int, serves: bool) -> int:

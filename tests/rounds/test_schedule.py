@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from labelhub.projects.models import Project
 from labelhub.rounds import dispatch
 from labelhub.rounds.models import ModelVersion, RankingShard, Round
-from labelhub.rounds.selectors import images_with_news, round_is_due
+from labelhub.rounds.selectors import images_with_news
 from labelhub.rounds.services import (
     LEASE,
     MOST_CLAIMS,
@@ -108,18 +108,6 @@ def test_a_small_project_waits_for_a_fifth_of_its_images_until_a_network_serves(
         promoted_at=NOON,
     )
     assert open_due_rounds(now=NOON + timedelta(hours=1)) == []
-
-
-def test_while_labels_grow_by_a_tenth_the_next_round_waits_a_quarter_of_the_time() -> None:
-    project = shapes_project(images=60, retrain_min_labels=3, retrain_every_minutes=8)
-    vote_on(project, 5)
-    [first] = open_due_rounds(now=NOON)
-    close(first)
-    for known, minutes in ((51, 8), (50, 2), (0, 8)):  # five have votes that it did not see
-        Round.objects.filter(pk=first.pk).update(snapshot={"images": known})
-        now = NOON + timedelta(minutes=minutes)
-        assert not round_is_due(project=project, now=now - timedelta(seconds=1))
-        assert round_is_due(project=project, now=now)
 
 
 def test_a_round_that_failed_is_not_tried_again_each_minute() -> None:

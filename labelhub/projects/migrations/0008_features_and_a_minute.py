@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='project',
             name='retrain_every_minutes',
-            field=models.PositiveIntegerField(default=1, help_text='A new Round starts at most this often, or four times as often while the labels grow by a tenth, ...', validators=[django.core.validators.MinValueValidator(1)]),
+            field=models.PositiveIntegerField(default=1, help_text='A new Round starts at most this often ...', validators=[django.core.validators.MinValueValidator(1)]),
         ),
         migrations.AlterField(
             model_name='project',
