@@ -94,12 +94,11 @@ def test_the_plot_is_drawn_in_our_colours_and_again_in_the_dark(
     assert page.evaluate(coloured, light) > 100  # the line and its dots
     assert page.evaluate(coloured, cross) > 5  # the refused Round
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(200)
-    assert page.evaluate(coloured, light) == 0
+    page.wait_for_function(f"colour => ({coloured})(colour) === 0", arg=light)
     assert page.evaluate(coloured, dark) > 100
     page.set_viewport_size(PHONE)
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.querySelector('#accuracy canvas').clientWidth") < PHONE["width"]
+    width = "document.querySelector('#accuracy canvas').clientWidth"
+    page.wait_for_function(f"most => {width} < most", arg=PHONE["width"])
 
 
 def test_ada_marks_a_picture_in_doubt_by_keyboard_alone(
