@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from django.db import OperationalError
@@ -51,6 +52,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         super().__init__(*args, **kwargs)
         self._held: tuple[threading.Lock, int] | None = None
         self._awaits_disk = True
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """The first one makes the folder too, as SQLite makes the file."""
+        name = str(conn_params["database"])
+        if name != ":memory:" and not name.startswith("file:"):
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+        return super().get_new_connection(conn_params)
 
     def create_cursor(self, name: str | None = None) -> Cursor:
         del name

@@ -103,3 +103,15 @@ def test_who_waits_too_long_for_a_turn_is_told_that_the_database_is_locked(
     database.rollback()
     database.set_autocommit(True)
     write(other, "now")
+
+
+def test_the_folder_of_a_new_database_is_made(
+    tmp_path: Path, django_db_blocker: DjangoDbBlocker
+) -> None:
+    file = tmp_path / "not" / "yet" / "db.sqlite3"
+    handler = ConnectionHandler({"default": {"ENGINE": "labelhub.sqlite", "NAME": file}})
+    with django_db_blocker.unblock():
+        with handler["default"].cursor() as cursor:
+            cursor.execute("CREATE TABLE note (text TEXT)")
+        handler.close_all()
+    assert file.is_file()
