@@ -117,8 +117,8 @@ def _truths(path: Path, rows: list[_Row]) -> dict[str, str]:
 
 def _opened(path: Path) -> TextIO:
     if path.suffix == ".gz":
-        return cast("TextIO", gzip.open(path, "rt", encoding="utf-8", newline=""))
-    return path.open(encoding="utf-8", newline="")
+        return cast("TextIO", gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _by_value(name: str) -> tuple[float, str]:

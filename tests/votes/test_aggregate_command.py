@@ -117,3 +117,10 @@ def test_the_benchmark_tells_its_time_and_accuracy(capsys) -> None:
     assert result["accuracy"] > 0.8
     with pytest.raises(CommandError, match="--items"):
         call_command("bench_aggregation", "--items", "0")
+
+
+def test_a_file_with_a_byte_order_mark_is_read_as_spreadsheets_save_it(tmp_path, capsys) -> None:
+    path = tmp_path / "excel.csv"
+    path.write_text("item,annotator,label\na,x,1\nb,x,0\n", encoding="utf-8-sig")
+    call_command("aggregate", str(path), method="majority")
+    assert capsys.readouterr().out.startswith("2 items by majority")

@@ -98,8 +98,8 @@ def read_votes(path: Path, corpus: Corpus) -> list[list[int]]:
 
 def _opened(path: Path) -> TextIO:
     if path.suffix == ".gz":
-        return cast("TextIO", gzip.open(path, "rt", encoding="utf-8"))
-    return path.open(encoding="utf-8")
+        return cast("TextIO", gzip.open(path, "rt", encoding="utf-8-sig"))
+    return path.open(encoding="utf-8-sig")
 
 
 def _vote(path: Path, line: int, row: dict[str, str], corpus: Corpus) -> tuple[int, int]:
