@@ -67,7 +67,7 @@ def prepare_demo(*, wishes: Wishes, now: datetime, say: Say) -> None:
 
 def _project() -> Project:
     """It learns by the recipe of every new project: on these drawings too that needs the fewest
-    labels, and its Rounds take no longer."""
+    labels."""
     described = DESCRIPTION["project"]
     return create_project(
         name=described["name"],
