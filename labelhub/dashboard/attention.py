@@ -140,7 +140,7 @@ def _too_few_labels(standing: Standing, now: datetime) -> Need | None:
         return None  # one thing after the other
     return Need(
         key="too-few-labels",
-        words=_("%(found)s of the %(least)s labelled pictures that a Round needs.")
+        words=_("%(found)s of the %(least)s pictures with Gold or votes that a Round needs.")
         % {"found": number(standing.labelled), "least": number(FEWEST_LABELS)},
         step=_("Mark Gold, or share the project's address so that people answer."),
         url=standing.project.get_absolute_url(),

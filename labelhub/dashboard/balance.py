@@ -1,4 +1,4 @@
-"""Class balance: what the consensus says the pictures are."""
+"""Class balance: what the pictures are, as far as the consensus tells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class ClassBar:
 
 @dataclass(frozen=True)
 class Balance:
-    """The title states the finding; ``unknown`` says of how many pictures nothing is known."""
+    """The title states the finding; ``unknown`` says of how many pictures no class is likely."""
 
     title: str
     unknown: str
@@ -48,7 +48,7 @@ def balance(*, counts: Sequence[ClassCount], images: int) -> Balance:
     missing = max(images - named, 0)
     return Balance(
         title=_title(counts, named),
-        unknown=_("Of %(number)s pictures nothing is known yet.") % {"number": number(missing)}
+        unknown=_("Of %(number)s pictures no class is likely yet.") % {"number": number(missing)}
         if missing
         else "",
         bars=tuple(_bar(count, named, longest) for count in counts),
@@ -74,7 +74,7 @@ def _title(counts: Sequence[ClassCount], named: int) -> str:
         (count for count in counts if not count.entry.is_none), key=lambda count: -count.images
     )
     if not named:
-        return _("The classes have no pictures yet")
+        return _("No picture has a likely class yet")
     most, least = classes[0], classes[-1]
     if most.images == least.images:
         return _("Every class has as many pictures: %(share)s each") % {

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from math import log
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
@@ -23,7 +22,7 @@ from labelhub.rounds.services import FEWEST_LABELS
 from labelhub.votes.models import Consensus
 
 PLAINLY_ENOUGH = 10 * FEWEST_LABELS  # with so many labels nobody has to count for a Round
-NO_OPINION = 1e-6  # nats below the entropy of "could be anything"
+LIKELY = 0.5  # a class above it is likelier than all others together
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How many images the consensus names as of a class, and what is known of them."""
+    """How many images are likely of a class, and what is known of them."""
 
     entry: CatalogueEntry
     images: int
@@ -158,12 +157,12 @@ def _holdout(project: Project) -> Holdout:
 
 
 def class_counts(*, project: Project, gold: Mapping[int, int]) -> tuple[ClassCount, ...]:
-    """Each class in its order. An image of which nothing is known is of no class."""
+    """Each class in its order. An image of which no class is likely is of none: a "no" alone says
+    what it is not, and which of the others comes first then is chance."""
     entries = catalogue(project).entries
-    doubt = log(len(entries)) - NO_OPINION
     rows = (
         Consensus.objects.filter(
-            project=project, entropy__lt=doubt, image__status=Image.Status.ACTIVE
+            project=project, confidence__gt=LIKELY, image__status=Image.Status.ACTIVE
         )
         .values_list("label_class")
         .annotate(images=Count("id"), settled=Count("id", filter=Q(settled=True)))

@@ -8,13 +8,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import LabelClass, Progress, Project
 from labelhub.projects.services import add_examples, create_project
 from labelhub.rounds.models import Round
 from labelhub.rounds.progress import count_progress
 from labelhub.rounds.selectors import FIRST_LEAST
 from tests.dashboard.given import past_round, past_rounds, predict, running_round
-from tests.factories import NOON, add_shapes, shapes_project
+from tests.factories import NOON, add_shapes, dice, shapes_project, visitor
 
 pytestmark = pytest.mark.django_db
 PROJECTS_BUDGET = 7
@@ -108,7 +109,7 @@ def test_classes_without_gold_are_named(ada: Client) -> None:
     count_progress(now=NOON)
     page = cockpit(ada, project)
     assert "No Gold for circle, cross and triangle." in page
-    assert "0 of the 10 labelled pictures that a Round needs." in page
+    assert "0 of the 10 pictures with Gold or votes that a Round needs." in page
 
 
 def test_a_paused_project_offers_to_resume(ada: Client) -> None:
@@ -214,7 +215,21 @@ def test_the_title_names_the_version_that_serves_after_a_rollback(
 def test_images_of_which_nothing_is_known_are_of_no_class(ada: Client, project: Project) -> None:
     page = cockpit(ada, project)
     assert "Every class has as many pictures: 33 % each" in page
-    assert "Of 48 pictures nothing is known yet." in page
+    assert "Of 48 pictures no class is likely yet." in page
+
+
+def test_a_grid_in_which_nobody_selected_anything_gives_no_picture_a_class(ada: Client) -> None:
+    project = shapes_project(gold_per_class=0)
+    person = visitor(project)
+    grid = issue_challenge(annotator=person, now=NOON, generator=dice())
+    submit_answer(annotator=person, public_id=grid.public_id, selected=[], now=NOON)
+    count_progress(now=NOON)
+    page = cockpit(ada, project)
+    assert "No picture has a likely class yet" in page
+    assert "Of 60 pictures no class is likely yet." in page
+    told = ada.get(f"/dashboard/{project.slug}/stats.json").json()
+    assert told["voted"] == 9
+    assert {one["images"] for one in told["classes"]} == {0}
 
 
 def test_the_pictures_in_doubt_are_the_open_ones_with_the_reason(
