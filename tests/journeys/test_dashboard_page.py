@@ -11,6 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 from labelhub.challenges.reporting import Reported
 from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import Gold, Image, Project
+from labelhub.projects.services import create_project
 from labelhub.rounds.models import Round
 from labelhub.rounds.progress import count_progress
 from labelhub.votes.models import Vote
@@ -223,6 +224,23 @@ def test_nothing_is_wider_than_a_phone(
     for rest in ("", *(f"shapes/{name}" for name in own)):
         page.goto(f"{live_server.url}/dashboard/{rest}")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_the_commands_of_an_empty_project_scroll_in_themselves_on_a_phone(
+    page: Page, live_server: LiveServer, transactional_db: None, complaints: list[str]
+) -> None:
+    empty = create_project(name="Crossings of the old town", class_names=["a bus", "a tram"])
+    sign_in(page.context, live_server)
+    page.set_viewport_size(PHONE)
+    for address in (cockpit(live_server, empty), f"{live_server.url}/"):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.goto(cockpit(live_server, empty))
+    command = page.locator("pre.command")
+    assert command.evaluate("block => block.scrollWidth > block.clientWidth")
+    mark = page.locator(".brand svg").bounding_box()
+    assert mark is not None
+    assert mark["width"] == 24
 
 
 def test_the_cockpit_works_without_a_script(
