@@ -73,15 +73,25 @@ def _compared(
 def _against(old: NDArray[np.bool_], new: NDArray[np.bool_], shown: str) -> Verdict:
     """The verdict over what two versions are right on, (n,) each, of the same images."""
     drop = float(old.mean() - new.mean())
-    difference = f"{abs(drop):.1%}"
     if drop <= MARGIN:
-        direction = "below" if drop > 0 else "above"
-        return Verdict(promote=True, reason=f"{shown}: {difference} {direction} the version before")
+        return Verdict(promote=True, reason=f"{shown}: {_beside(drop)} the version before")
     lost, won = int((old & ~new).sum()), int((new & ~old).sum())
-    below = f"{shown}: {difference} below the version in service ({lost} lost, {won} won)"
+    below = f"{shown}: {_beside(drop)} the version in service ({lost} lost, {won} won)"
     if _chance(lost, won) <= 1 - CONFIDENCE:
-        return Verdict(promote=False, reason=f"{below}, more than {MARGIN:.0%} and than chance")
+        most = f"{100 * MARGIN:.0f} points"
+        return Verdict(promote=False, reason=f"{below}, more than {most} and than chance")
     return Verdict(promote=True, reason=f"{below}, which may be chance")
+
+
+def _beside(drop: float) -> str:
+    """How far one accuracy lies from another. Between shares lie points: 2 % above 80 % is 81.6 %.
+
+    ``drop`` is how much less it is.
+    """
+    points = f"{100 * abs(drop):.1f}"
+    if points == "0.0":
+        return "as good as"
+    return f"{points} points {'below' if drop > 0 else 'above'}"
 
 
 def _chance(lost: int, won: int) -> float:

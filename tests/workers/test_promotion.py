@@ -29,9 +29,10 @@ def verdict(new: float, old: float | None = None, served: float | None = None):
     [
         (0.9, None, True, "first version in service"),
         (0.3, None, False, "hardly better than guessing"),
-        (0.9, 0.8, True, "10.0% above"),
-        (0.79, 0.8, True, "1.0% below"),
-        (0.7, 0.8, False, "10.0% below"),
+        (0.9, 0.8, True, "right on 90.0% of 100 Gold images: 10.0 points above the version before"),
+        (0.8, 0.8, True, "80.0% of 100 Gold images: as good as the version before"),
+        (0.79, 0.8, True, "1.0 points below the version before"),
+        (0.7, 0.8, False, "10.0 points below the version in service (10 lost, 0 won), more than 2"),
     ],
 )
 def test_a_version_is_promoted_unless_it_is_worse_beyond_the_margin(
