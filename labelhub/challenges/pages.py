@@ -123,11 +123,14 @@ def _grid_of_any(slug: str, entry: CatalogueEntry, places: int, _language: str |
 def _choice_of_any(slug: str, classes: Catalogue, _language: str | None) -> str:
     """Rendered once for each state of the catalogue."""
     longest = max(len(entry.name) for entry in classes.entries)
+    many = len(classes.entries) > MANY_CLASSES
+    buttons = _class_buttons(slug, classes)
     context = {
         "asked": choice_words(),
-        "choices": _class_buttons(slug, classes),
+        "choices": buttons[:-1] if many else buttons,
+        "none_apart": buttons[-1] if many else None,  # at hand however long the list is
         "wide": longest > LONG_NAME,
-        "many": len(classes.entries) > MANY_CLASSES,
+        "many": many,
     }
     return _rendered("challenges/_choice.html", slug, context)
 

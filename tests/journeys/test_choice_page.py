@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from fixtures.shapes import draw_shapes
@@ -258,20 +258,64 @@ def test_a_phone_shows_a_choice_among_six_without_scrolling(
     assert chosen(first) == [name_of(first)]
 
 
+@pytest.fixture
+def sixty(transactional_db: None) -> Project:
+    """Each picture is best asked with sixty classes to choose from."""
+    names = [f"{land} {n}" for n in range(7) for land in LANDS][:54]
+    return best_as_choices(drawn_project(asks_choices=True, more_classes=names))
+
+
+def nothing_covers(part: Locator) -> bool:
+    """Whether a tap on its middle reaches it."""
+    found: bool = part.evaluate("""part => {
+        const box = part.getBoundingClientRect()
+        const [x, y] = [box.left + box.width / 2, box.top + box.height / 2]
+        return part.contains(document.elementFromPoint(x, y))
+    }""")
+    return found
+
+
 @pytest.mark.browser_context_args(viewport=PHONE, has_touch=True, is_mobile=True)
-def test_a_phone_keeps_the_picture_in_sight_while_thirty_classes_are_looked_through(
-    page: Page, live_server: LiveServer, transactional_db: None, complaints: list[str]
+def test_a_phone_keeps_picture_none_and_skip_at_hand_while_sixty_classes_are_looked_through(
+    page: Page, live_server: LiveServer, sixty: Project, complaints: list[str]
 ) -> None:
-    names = [f"{land} {n}" for n in range(4) for land in LANDS][:30]
-    project = best_as_choices(drawn_project(asks_choices=True, more_classes=names))
-    first = press_start(page, live_server, project)
-    last = page.get_by_role("button", name="None of these")
-    last.scroll_into_view_if_needed()
-    expect(page.locator(".choice-picture")).to_be_in_viewport(ratio=0.99)
+    first = press_start(page, live_server, sixty)
+    picture = page.locator(".choice-picture")
+    none = page.get_by_role("button", name="None of these")
+    skip = page.get_by_role("button", name="Skip")
+    report = page.locator(".report-open")
+    named = page.locator(".choices .choice")
+    for place in (0, 30, 59):
+        named.nth(place).focus()
+        expect(picture).to_be_in_viewport(ratio=0.99)
+        for part in (none, skip, report, named.nth(place)):
+            expect(part).to_be_in_viewport(ratio=0.99)
+            assert nothing_covers(part)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-    last.tap()
+    report.tap()
+    expect(page.get_by_role("button", name="Report", exact=True)).to_be_in_viewport(ratio=0.99)
+    expect(none).to_be_hidden()
+    report.tap()
+    none.tap()
     gone(page, first)
     expect(word(page)).to_contain_text("1 picture counted.")
+    assert chosen(first) == ["none of these"]
+
+
+def test_none_and_skip_stay_beside_the_picture_while_a_long_list_is_scrolled(
+    page: Page, live_server: LiveServer, sixty: Project, complaints: list[str]
+) -> None:
+    first = press_start(page, live_server, sixty)
+    for key in ("ArrowDown", "ArrowUp", *["ArrowDown"] * 20):  # past the last row
+        page.keyboard.press(key)
+    none = page.get_by_role("button", name="None of these")
+    expect(none).to_be_focused()
+    page.evaluate("window.scrollTo(0, document.documentElement.scrollHeight)")
+    for part in (page.locator(".choice-picture"), none, page.get_by_role("button", name="Skip")):
+        expect(part).to_be_in_viewport(ratio=0.99)
+        assert nothing_covers(part)
+    page.keyboard.press("Enter")
+    gone(page, first)
     assert chosen(first) == ["none of these"]
 
 
