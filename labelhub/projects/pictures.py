@@ -5,9 +5,10 @@ so that nothing of the original file (metadata, scripts, second images) survives
 picture is the SHA-256 of its clean pixels: the same picture in two files is one. Kept are:
 
 - ``full`` fits 1,024 pixels: PNG up to 64 pixels, where every pixel counts, JPEG above;
-- ``tile`` is a square as grids show it: padded, its edge a multiple of 16 of at most 160 pixels.
-  Where it shows the very pixels of a PNG ``full``, it is the only file: making a file costs more
-  than anything else that is done to a small picture.
+- ``tile`` is a square as grids show it, filled by the picture's longer side: as large as that up to
+  64 pixels, above brought to a multiple of 16 of at most 160. Where it shows the very pixels of a
+  PNG ``full``, it is the only file: making a file costs more than anything else that is done to a
+  small picture.
 
 Files have no suffix: ``content_type`` tells them apart by their first bytes.
 """
@@ -199,9 +200,11 @@ def sync() -> None:
 
 
 def squared(picture: Pillow.Image) -> Pillow.Image:
-    """The whole picture in the middle of a neutral square, no larger than TILE_EDGE."""
-    edge = min(TILE_EDGE, -(-max(picture.size) // TILE_STEP) * TILE_STEP)
-    if max(picture.size) > edge:
+    """The whole picture in a square of its longer side, no larger than TILE_EDGE; beside its
+    shorter one the ground is neutral."""
+    edge = max(picture.size)
+    if not _is_lossless(picture):
+        edge = min(TILE_EDGE, -(-edge // TILE_STEP) * TILE_STEP)
         picture = ImageOps.contain(picture, (edge, edge), Pillow.Resampling.LANCZOS)
     if picture.size == (edge, edge):
         return picture

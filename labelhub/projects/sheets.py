@@ -20,19 +20,21 @@ from labelhub.projects.png import STORED, write_png
 KEPT_TILES = 256  # decoded: at most 256 × 160 × 160 × 3 bytes = 20 MB a process
 SHEET_JPEG: dict[str, Any] = {"format": "JPEG", "quality": 88, "subsampling": 0}
 LOSSLESS_EDGE = 32  # of a tile; larger ones lose nothing that shows, and would be many bytes
+LEAST_EDGE = 28  # a browser blends half a pixel with the neighbour's: of less, grid.css shows it
+BLOCK = 8  # pixels that a JPEG holds together: none of them is of two tiles
 
 
 def sheet(sha256s: Sequence[str], *, columns: int) -> tuple[bytes, str]:
     """The tiles side by side in rows of ``columns``, and the media type.
 
-    All tiles are brought to the edge of the largest; one picture alone comes at its full size.
-    Raises PictureMissing, and OSError where a file of several is damaged.
+    All tiles are brought to about the edge of the largest; one picture alone comes at its full
+    size. Raises PictureMissing, and OSError where a file of several is damaged.
     """
     if len(sha256s) == 1:
         data = _large(sha256s[0])
         return data, content_type(data)
     tiles = [_tile(sha256) for sha256 in sha256s]
-    edge = max(tile.width for tile in tiles)
+    edge = _edge(max(tile.width for tile in tiles))
     rows = -(-len(tiles) // columns)
     canvas = Pillow.new("RGB", (columns * edge, rows * edge), GROUND)
     for place, tile in enumerate(tiles):
@@ -43,6 +45,13 @@ def sheet(sha256s: Sequence[str], *, columns: int) -> tuple[bytes, str]:
     buffer = io.BytesIO()
     canvas.save(buffer, **SHEET_JPEG)
     return buffer.getvalue(), "image/jpeg"
+
+
+def _edge(largest: int) -> int:
+    """Of every tile of a sheet whose largest tile is so wide."""
+    if largest < LEAST_EDGE:
+        return LOSSLESS_EDGE
+    return largest if largest <= LOSSLESS_EDGE else -(-largest // BLOCK) * BLOCK
 
 
 def _large(sha256: str) -> bytes:

@@ -59,14 +59,32 @@ def test_a_large_picture_is_brought_to_a_thousand_pixels_and_its_tile_is_a_squar
     assert Pillow.open(io.BytesIO(read_tile(picture.sha256))).size == (160, 160)
 
 
-@pytest.mark.parametrize("edge", [16, 28, 32, 100, 160, 500])
-def test_a_tile_is_a_square_whose_edge_is_a_multiple_of_sixteen(edge: int) -> None:
-    picture = clean_array(noise(edge, edge), "a")
+@pytest.mark.parametrize(
+    ("edge", "shown"),
+    [(1, 1), (16, 16), (28, 28), (32, 32), (50, 50), (65, 80), (100, 112), (160, 160), (500, 160)],
+)
+def test_a_square_picture_fills_its_tile(edge: int, shown: int) -> None:
+    pixels = np.full((edge, edge, 3), 255, np.uint8)
+    picture = clean_array(pixels, "a")
     store(picture)
-    width, height = Pillow.open(io.BytesIO(read_tile(picture.sha256))).size
-    assert width == height
-    assert width % 16 == 0
-    assert width <= 160
+    tile = Pillow.open(io.BytesIO(read_tile(picture.sha256)))
+    assert tile.size == (shown, shown)
+    assert np.asarray(tile).min() > 250  # no frame of the ground
+
+
+@pytest.mark.parametrize(("edge", "shown"), [(9, 32), (16, 32), (28, 28), (50, 56), (100, 112)])
+def test_no_picture_of_a_sheet_runs_into_its_neighbour(edge: int, shown: int) -> None:
+    stored = [clean_array(np.full((edge, edge, 3), grey, np.uint8), "a") for grey in (0, 255)]
+    for picture in stored:
+        store(picture)
+    order = (0, 1, 1, 0)
+    data, _ = sheet([stored[place].sha256 for place in order], columns=2)
+    drawn = np.asarray(Pillow.open(io.BytesIO(data)).convert("L"))
+    assert drawn.shape == (2 * shown, 2 * shown)
+    for place, grey in enumerate(order):
+        row, column = (shown * part for part in divmod(place, 2))
+        tile = drawn[row : row + shown, column : column + shown]
+        assert np.abs(tile.astype(int) - 255 * grey).max() <= 2
 
 
 def test_a_picture_is_turned_upright_and_its_metadata_is_gone() -> None:
