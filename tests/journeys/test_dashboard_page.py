@@ -200,6 +200,30 @@ def test_ada_decides_on_contested_pictures_by_keyboard_alone_and_undoes_it(
     assert not disputed.images.filter(status=Image.Status.EXCLUDED).exists()
 
 
+@pytest.mark.browser_context_args(viewport=PHONE, has_touch=True, is_mobile=True)
+def test_a_phone_shows_a_contested_picture_beside_all_that_it_may_be(
+    page: Page, live_server: LiveServer, disputed: Project, complaints: list[str]
+) -> None:
+    sign_in(page.context, live_server)
+    page.goto(f"{cockpit(live_server, disputed)}contested/")
+    for card in page.locator(".contested").all():
+        picture, whole = card.locator("img").bounding_box(), card.bounding_box()
+        assert picture is not None
+        assert whole is not None
+        assert picture["width"] >= 112
+        assert whole["height"] < PHONE["height"] / 2  # two fit, whatever is scrolled to
+        for verdict in card.locator(".verdict").all():
+            box = verdict.bounding_box()
+            assert box is not None
+            assert box["x"] > picture["x"] + picture["width"]
+            assert box["height"] >= 44
+    card = page.locator(".contested").first
+    card.locator(".verdict").first.tap()
+    expect(card).to_contain_text("Gold: ")
+    card.get_by_role("button", name="Undo").tap()
+    expect(card.locator(".verdict").first).to_be_visible()
+
+
 def test_a_decision_that_the_server_did_not_take_is_said(
     page: Page, live_server: LiveServer, disputed: Project
 ) -> None:
