@@ -207,7 +207,9 @@ class Image(models.Model):
     name = models.CharField(max_length=255, help_text="The name it came in under.")
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
-    fold = models.PositiveSmallIntegerField(help_text="Content hash mod k, for life.")
+    fold = models.PositiveSmallIntegerField(
+        help_text="For life: that of a picture it looks like, else its content hash mod k."
+    )
     fingerprint = models.BigIntegerField(
         null=True, help_text="How it looks, as likeness compares it; none: like no other."
     )
