@@ -85,7 +85,7 @@ def _publish_file(*, project: Project, path: Path, sha256: str) -> None:
     try:
         os.link(path, target)
     except FileExistsError:
-        logger.info("%s is there already", target)
+        logger.debug("%s is there already", target)  # each network brings what all have in common
     except OSError as error:
         logger.info("%s is copied, not linked: %s", target, error)
         replace_file(target, path.read_bytes())

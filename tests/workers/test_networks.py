@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import logging
 import os
 from pathlib import Path
 
@@ -62,3 +63,16 @@ def test_what_a_network_has_in_common_with_others_is_published_with_it(
     publish(project=project, model=finished(common=common), path=made)
     published = {file.name for file in model_folder(project).iterdir()}
     assert published == {f"{SHA256}.safetensors", f"{common}.safetensors"}
+
+
+def test_what_ten_networks_have_in_common_is_no_news_ten_times(
+    project: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    common = "c" * 64
+    (tmp_path / f"{common}.safetensors").write_bytes(b"what they share")
+    made = tmp_path / "network-0.safetensors"
+    made.write_bytes(NETWORK)
+    for _ in range(10):
+        publish(project=project, model=finished(common=common), path=made)
+    assert not [row.message for row in caplog.records if common in row.message]
