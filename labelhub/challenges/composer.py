@@ -86,14 +86,21 @@ def compose(*, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
 
 
 def known_only(*, pool: Pool, wishes: Wishes, generator: Random) -> Plan | None:
-    """A grid of Gold alone, for somebody whose answers are not believed; None without any."""
+    """A grid of Gold alone, for somebody whose answers are not believed; None without any.
+
+    It is as full as others, and of the class asked for are as many of its tiles as may be of those.
+    """
     asked = [one for one, places in pool.gold_of.items() if places]
     if not asked:
         return None
     sheet = Sheet(generator.choice(asked), wishes.size)
-    yes, no = _gold_of_both_kinds(pool, sheet.label_class_id)
-    for places in (yes, no):
-        sheet.take(places, wishes.size, Tile.Reason.GOLD)
+    known = [*pool.gold, *(place for places in pool.gold_of.values() for place in places)]
+    yes = [place for place in known if place.label_class_id == sheet.label_class_id]
+    most = max(1, int(YES_SHARE_MOST * wishes.size))
+    sheet.take(yes, generator.randint(1, most), Tile.Reason.GOLD)
+    no = [place for place in known if place.label_class_id != sheet.label_class_id]
+    for places in (no, yes):  # more yes where there is nothing else
+        sheet.take(places, sheet.room, Tile.Reason.GOLD)
     tiles = list(sheet.tiles.values())
     generator.shuffle(tiles)
     return Plan(sheet.label_class_id, tuple(tiles))

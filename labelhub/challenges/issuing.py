@@ -60,6 +60,7 @@ def plan_grid(
         generator=generator,
         now=now,
         everywhere=everywhere,
+        gold_alone=not believed,
     )
     graded = _is_graded(annotator, generator)
     wishes = Wishes.of(project, graded=graded, costs=_costs(project), rare=tuple(rare))

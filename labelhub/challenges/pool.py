@@ -78,14 +78,16 @@ def read_pool(
     generator: Random,
     now: datetime,
     everywhere: bool = False,
+    gold_alone: bool = False,
 ) -> Pool:
     """One query: for each class the most wanted, Gold of both kinds, holdout, a random window.
 
     Images that the annotator has seen are left out, as are open ones leased to another grid.
     Every part has a limit and an index, so the cost does not grow with the corpus. ``everywhere``
     widens the random window to the whole circle, for the end of a project. Without ``choices``,
-    images that were queued for one are wanted in grids. Nothing is locked: what is free here may be
-    taken when it is claimed.
+    images that were queued for one are wanted in grids. ``gold_alone`` reads Gold for a whole grid,
+    and as much again for what looks alike. Nothing is locked: what is free here may be taken when
+    it is claimed.
     """
     query = _Query(project_id, annotator_id, now)
     add = query.add
@@ -94,7 +96,7 @@ def read_pool(
         add("open", f"{_GRID} {of_class}", "c.priority DESC", size + SPARE, label_class_id)
         add("gold_of", f"{_GOLD} {of_class}", "c.asked_at", KIND_WINDOW, label_class_id)
         add("holdout", f"{_HOLDOUT} {of_class}", "c.priority DESC", KIND_WINDOW, label_class_id)
-    add("gold", _GOLD, "c.asked_at", GOLD_WINDOW)
+    add("gold", _GOLD, "c.asked_at", 2 * size if gold_alone else GOLD_WINDOW)
     start = generator.random()
     window = f"{_OPEN} AND c.shuffle >= %s"
     add("random", window, "c.shuffle", RANDOM_WINDOW, start)

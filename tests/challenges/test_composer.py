@@ -212,6 +212,20 @@ def test_a_picture_that_looks_like_gold_does_not_stand_beside_it() -> None:
     assert len(only.tiles) == 2, "Gold alone is thinned too"
 
 
+def test_of_gold_alone_some_but_not_most_is_of_the_class_asked_for() -> None:
+    crosses, circles = places("gold", range(20, 38), of=CROSS), places("gold", range(18))
+    of = pool(gold=[*circles, *crosses])
+    found = set()
+    for seed in range(60):
+        plan = known_only(pool=of, wishes=WISHES, generator=dice(seed))
+        assert plan is not None
+        assert len(plan.tiles) == 9
+        found.add(
+            sum((tile.image_id < 20) == (plan.label_class_id == CIRCLE) for tile in plan.tiles)
+        )
+    assert found == {1, 2, 3, 4, 5, 6}  # of nine, 70 % at most
+
+
 def test_when_all_that_is_left_looks_like_gold_it_is_asked_without_gold() -> None:
     graded = Wishes(**{**vars(WISHES), "graded": True})
     gold = [

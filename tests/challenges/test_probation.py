@@ -16,6 +16,7 @@ from labelhub.challenges.refusals import NothingToAsk
 from labelhub.challenges.reporting import Reported
 from labelhub.challenges.services import issue_challenge, submit_answer
 from labelhub.projects.models import Project
+from labelhub.rounds.models import Candidate
 from tests.challenges.given import SCRIPT, address, best_as_choices, class_of, right_places
 from tests.factories import NOON, reread, shapes_project, visitor
 
@@ -35,6 +36,35 @@ def test_oskar_whose_votes_weigh_nothing_is_asked_only_what_is_known() -> None:
     oskar = silenced(visitor(shapes_project()))
     issued = issue_challenge(annotator=oskar, now=NOON, generator=Random(0))
     assert reasons(issued) == {Tile.Reason.GOLD}
+
+
+@pytest.mark.parametrize("edge", [2, 3, 5])
+@pytest.mark.parametrize("waited", [None, "circle"])
+def test_his_grid_is_as_full_as_any_other_and_not_all_yes(edge: int, waited: str | None) -> None:
+    project = shapes_project(images=120, gold_per_class=20, grid_edge=edge)
+    Candidate.objects.filter(label_class__key=waited, queue="gold").update(
+        asked_at=NOON - timedelta(days=1)
+    )
+    for seed in range(12):
+        oskar = silenced(visitor(project))
+        issued = issue_challenge(annotator=oskar, now=NOON, generator=Random(seed))
+        assert reasons(issued) == {Tile.Reason.GOLD}
+        assert issued.places == issued.tiles.count() == edge * edge
+        assert 0 < len(right_places(issued)) < issued.places
+
+
+def test_his_grid_is_full_where_gold_looks_alike_and_where_it_is_hardly_enough() -> None:
+    project = shapes_project(gold_per_class=3)
+    oskar = silenced(visitor(project))
+    issued = issue_challenge(annotator=oskar, now=NOON, generator=Random(0))
+    assert issued.places == 9  # all the Gold there is
+    project = shapes_project(name="Bursts", images=120, gold_per_class=6)
+    gold = project.candidates.filter(queue="gold").order_by("asked_at")
+    burst = gold.values_list("pk", flat=True)[:8]
+    Candidate.objects.filter(pk__in=list(burst)).update(fingerprint=-7)
+    oskar = silenced(visitor(project))
+    issued = issue_challenge(annotator=oskar, now=NOON, generator=Random(0))
+    assert issued.places == 9
 
 
 def test_he_gets_the_next_grid_only_after_a_while_and_hears_what_everybody_hears() -> None:
