@@ -22,11 +22,12 @@ from classifier.uncertainty import entropy
 from labelhub.projects.models import Image, Project
 from labelhub.rounds.acquisition import Acquisition
 from labelhub.rounds.models import Candidate, ModelVersion, Prediction, RankingShard
-from labelhub.rounds.queueing import requeue
+from labelhub.rounds.queueing import CONTESTED, requeue
 from labelhub.rounds.shards import finish_shard, give_back_shard, keep_shard, take_shard
-from labelhub.votes.consensus import Basis
+from labelhub.votes.aggregation import evidence, weighed
+from labelhub.votes.consensus import Basis, votes_of
 from labelhub.votes.models import Vote
-from labelhub.votes.parameters import first_parameters
+from labelhub.votes.parameters import first_parameters, latest_model
 from labelhub.votes.services import refresh_consensus
 from workers.datasets import Pictures, pictures_for
 from workers.lease import LeaseKeeper
@@ -201,7 +202,7 @@ def _scores(
     if acquisition == Acquisition.DISAGREEMENT:
         return disagreement(members)
     if acquisition == Acquisition.DIVERSE:
-        return _places_in_batch(version, pictures, images, entropy(priors))
+        return _places_in_batch(version, pictures, images, priors)
     return np.zeros(len(images))
 
 
@@ -209,27 +210,45 @@ def _places_in_batch(
     version: ModelVersion,
     pictures: Pictures,
     images: NDArray[np.int64],
-    unsure: NDArray[np.float64],
+    priors: NDArray[np.float32],
 ) -> NDArray[np.float64]:
     """(n,) 1 for the first of a diverse batch, less for each after it, 0 for all that are not in.
 
-    Of what is still to be asked: Gold, what votes have settled and what waits in no queue would
-    only take the places of others, however unsure the network is of it.
+    Worth most is what votes and network together are least sure of, of what is still to be asked:
+    Gold, what is settled, contested or in no queue would only take the places of others.
     """
     scores = np.zeros(len(images))
     waiting = Candidate.objects.filter(project=version.project, queue=Candidate.Queue.OPEN)
     span = {"image_id__gte": int(images.min()), "image_id__lte": int(images.max())}
-    asked = waiting.filter(settled=False, **span).values_list("image_id", flat=True)
-    still = np.flatnonzero(np.isin(images, np.fromiter(asked, dtype=np.int64)))
+    asked = waiting.filter(settled=False, priority__gt=CONTESTED, **span)
+    ids = np.fromiter(asked.values_list("image_id", flat=True), dtype=np.int64)
+    still = np.flatnonzero(np.isin(images, ids))
     if not len(still):
         return scores
     batch = max(LEAST_BATCH, int(len(images) * BATCH_SHARE))
-    likely = still[np.argsort(-unsure[still], kind="stable")[: CANDIDATES_A_PLACE * batch]]
+    unsure = _left_over(version.project, images[still], priors[still])
+    likely = np.argsort(-unsure, kind="stable")[: CANDIDATES_A_PLACE * batch]
     network = load_network(project=version.project, sha256=version.sha256)
-    seen = pictures.seen_by(network, images[likely]).reshape(len(likely), -1)
+    seen = pictures.seen_by(network, images[still[likely]]).reshape(len(likely), -1)
     picked = diverse_batch(seen, unsure[likely], batch, seed=version.number)
-    scores[likely[picked]] = 1 - np.arange(len(picked)) / len(picked)
+    scores[still[likely[picked]]] = 1 - np.arange(len(picked)) / len(picked)
     return scores
+
+
+def _left_over(
+    project: Project, images: NDArray[np.int64], priors: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """(n,) nats of doubt that the votes so far leave of the networks' (n, K) of queued images."""
+    model = latest_model(project=project)
+    if model is None:  # nobody can have voted
+        return entropy(priors)
+    left = np.zeros(len(images))
+    for part in _parts(np.arange(len(images)), WRITE_IMAGES):
+        votes, _ = votes_of(images[part].tolist(), model)
+        stored = [priors[row].astype("<f4").tobytes() for row in part]
+        told = evidence(votes, len(part), model.crowd)
+        left[part] = entropy(weighed(model.priors(stored), told))
+    return left
 
 
 def write_predictions(

@@ -9,10 +9,12 @@ from labelhub.challenges.models import Tile
 from labelhub.challenges.services import issue_challenge
 from labelhub.projects.models import Project
 from labelhub.rounds.models import Candidate, ModelVersion, Prediction, RankingShard, Round
+from labelhub.rounds.queueing import MANY_PEOPLE, requeue
 from labelhub.rounds.services import open_round
-from labelhub.votes.models import Consensus
-from tests.factories import NOON, dice, visitor
-from tests.pictured import striped_project
+from labelhub.votes.models import Consensus, Vote
+from labelhub.votes.services import NewVote, record_votes
+from tests.factories import NOON, dice, true_key, visitor
+from tests.pictured import STRIPES, striped_project
 from tests.workers.untrained import clock, rank, untrained_version
 from workers import ranking, training
 from workers.networks import load_network
@@ -69,6 +71,33 @@ def test_a_diverse_batch_gives_its_places_to_what_is_still_to_be_asked(monkeypat
     assert not scored.keys() & set(voted)
     first = [candidate.image_id for candidate in in_turn(project)[:20]]
     assert set(first) == scored.keys()
+
+
+def test_a_diverse_batch_has_no_place_for_what_votes_have_all_but_told_or_cannot_tell(
+    monkeypatch,
+) -> None:
+    monkeypatch.setattr(ranking, "LEAST_BATCH", 20)
+    project = striped_project(acquisition="diverse", min_humans=20)  # so many votes settle nothing
+    classes = {row.key: row.pk for row in project.label_classes.all()}
+    told, contested, fresh = np.split(np.array(project.images.filter(gold=None)), [30, 40])
+    for turn in range(MANY_PEOPLE - 1):
+        answer(project, {image.pk: classes[true_key(image)] for image in told})
+        answer(project, {image.pk: classes[STRIPES[turn % 2]] for image in contested})
+    answer(project, {image.pk: classes["plain"] for image in contested})
+    assert not Candidate.objects.filter(queue=Candidate.Queue.OPEN, settled=True).exists()
+    rank(untrained_version(project))
+    scored = Candidate.objects.filter(score__gt=0).values_list("image_id", flat=True)
+    assert len(scored) == 20
+    assert set(scored) <= {image.pk for image in fresh}
+
+
+def answer(project: Project, chosen: dict[int, int]) -> None:
+    """Another visitor chooses a class for each image."""
+    votes = [NewVote(image, one, True, Vote.Kind.CHOICE) for image, one in chosen.items()]
+    batch = record_votes(
+        project=project, annotator=visitor(project), votes=votes, challenge="c", now=NOON
+    )
+    requeue(project=project, batch=batch, release=True)
 
 
 def test_a_diverse_ranking_with_nothing_left_to_ask_scores_nothing() -> None:
