@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labelhub.dashboard.balance import series_of
-from labelhub.dashboard.image_pages import SMALL_EDGE
+from labelhub.dashboard.image_pages import is_small
 from labelhub.dashboard.image_selectors import by_probability, image_of
 from labelhub.dashboard.wording import number, percent
 from labelhub.projects.models import Image, Project
@@ -159,7 +159,7 @@ def _card(
     return ContestedCard(
         image_id=image.pk,
         name=image.name,
-        small=max(image.width, image.height) <= SMALL_EDGE,
+        small=is_small(image),
         url=reverse("dashboard:image", args=here),
         picture_url=reverse("dashboard:tile", args=here),
         people=ngettext("%(n)s person", "%(n)s people", consensus.humans)

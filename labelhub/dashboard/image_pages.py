@@ -1,6 +1,5 @@
-"""Pictures as admins look at them: the gallery of those in doubt, and the page of one."""
+"""The page of one picture: all that is known of it, and what is left to an admin."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,37 +8,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from labelhub.challenges.models import Report
 from labelhub.dashboard.balance import series_of
-from labelhub.dashboard.image_selectors import VOTES_SHOWN, Doubt, KnownImage, by_probability
+from labelhub.dashboard.decisions import FitDecision, GoldDecision, fit_decision, gold_decision
+from labelhub.dashboard.galleries import nothing_known, reason_words
+from labelhub.dashboard.image_selectors import VOTES_SHOWN, KnownImage, by_probability
 from labelhub.dashboard.wording import Moment, ago, number, percent
 from labelhub.projects.models import Image, Project
 from labelhub.projects.selectors import Catalogue, catalogue
-from labelhub.rounds.models import ModelVersion, Prediction
+from labelhub.rounds.models import Prediction
 from labelhub.votes.models import Consensus, Vote
 
-REASONS = 2  # classes named under a picture
-NEAR_EQUAL = 0.001
 SMALL_EDGE = 64  # smaller pictures are shown with their pixels
-
-
-@dataclass(frozen=True)
-class Thumb:
-    """A picture of the gallery with the reason for its being there."""
-
-    url: str
-    picture_url: str
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """The pictures in doubt."""
-
-    title: str
-    note: str
-    thumbs: tuple[Thumb, ...]
 
 
 @dataclass(frozen=True)
@@ -76,7 +55,7 @@ class LogRow:
 
 @dataclass(frozen=True)
 class ImagePage:
-    """All that is known of one picture, and whether it may become Gold."""
+    """All that is known of one picture, and what may be decided of it."""
 
     name: str
     size: str
@@ -88,99 +67,28 @@ class ImagePage:
     rows: tuple[ProbabilityRow, ...]
     votes: tuple[VoteRow, ...]
     votes_note: str
-    gold_url: str
-    gold_words: str  # why there is no form, or what Gold does
-    gold_choices: tuple[tuple[int, str, str], ...]  # id, name, colour; empty: no form
-    gold_class: int  # the class it is Gold of; 0: not Gold
-    take_back_url: str
-    excluded: bool
-    reported: str  # what people say is wrong with it; empty: nobody says so
-    exclude_url: str
-    keep_url: str
+    gold: GoldDecision
+    fit: FitDecision
     log: tuple[LogRow, ...]
-
-
-def gallery(*, project: Project, doubts: Sequence[Doubt], serving: ModelVersion | None) -> Gallery:
-    """The pictures in doubt, the most doubtful first."""
-    classes = catalogue(project)
-    count = len(doubts)
-    if not doubts:
-        title = _("No picture is in doubt")
-    elif serving is not None:
-        title = ngettext(
-            "The picture that the network is least sure of",
-            "The %(n)s pictures that the network is least sure of",
-            count,
-        ) % {"n": number(count)}
-    else:
-        title = ngettext(
-            "The picture that needs an answer most",
-            "The %(n)s pictures that need an answer most",
-            count,
-        ) % {"n": number(count)}
-    return Gallery(
-        title=title,
-        note=_("They are asked first. Open one to see its votes or to mark it as Gold."),
-        thumbs=tuple(
-            Thumb(
-                url=reverse("dashboard:image", args=[project.slug, doubt.image_id]),
-                picture_url=reverse("dashboard:tile", args=[project.slug, doubt.image_id]),
-                name=doubt.name,
-                reason=reason_words(doubt.probabilities, classes),
-            )
-            for doubt in doubts
-        ),
-    )
-
-
-def reason_words(probabilities: Sequence[tuple[int, float]], classes: Catalogue) -> str:
-    """Between which classes an image stands: "circle 41 %, ring 38 %"."""
-    if probabilities[0][1] - probabilities[-1][1] < NEAR_EQUAL:
-        return _("nothing known yet")
-    return ", ".join(
-        f"{classes.entry(label_class).name} {percent(share)}"
-        for label_class, share in probabilities[:REASONS]
-    )
 
 
 def image_page(*, project: Project, known: KnownImage, now: datetime) -> ImagePage:
     """The page of one picture."""
     image, classes = known.image, catalogue(project)
     consensus: Consensus | None = getattr(image, "consensus", None)
-    is_gold, here = hasattr(image, "gold"), [project.slug, image.pk]
-    refusal = "" if is_gold else why_not_gold(image)
     return ImagePage(
         name=image.name,
         size=f"{number(image.width)} × {number(image.height)}",
         picture_url=reverse("dashboard:picture", args=[project.slug, image.pk]),
-        small=max(image.width, image.height) <= SMALL_EDGE,
+        small=is_small(image),
         badges=tuple(_badges(image, consensus)),
         summary=_summary(consensus, classes),
-        model=_("the network, version %(number)s")
-        % {"number": number(known.prediction.model_version.number)}
-        if known.prediction
-        else "",
+        model=_model_words(known.prediction),
         rows=_probability_rows(consensus, known.prediction, classes),
         votes=tuple(_vote_row(vote, now) for vote in known.votes),
-        votes_note=_("Only the first %(number)s are shown.") % {"number": number(VOTES_SHOWN)}
-        if len(known.votes) == VOTES_SHOWN
-        else "",
-        gold_url=reverse("dashboard:correct_gold" if is_gold else "dashboard:mark_gold", args=here),
-        gold_words=gold_words(image)
-        if is_gold
-        else refusal
-        or _(
-            "Gold is certain: it teaches the network, and it grades people from the next grid on."
-        ),
-        gold_choices=()
-        if refusal
-        else tuple((entry.id, entry.name, series_of(entry)) for entry in classes.entries),
-        gold_class=image.gold.label_class_id if is_gold else 0,
-        take_back_url=reverse("dashboard:take_back_gold", args=here),
-        excluded=image.status == Image.Status.EXCLUDED,
-        reported=report_words(known.reports),
-        exclude_url=reverse("dashboard:exclude", args=here),
-        keep_url=reverse("dashboard:keep", args=here),
+        votes_note=_votes_note(known.votes),
+        gold=gold_decision(project=project, image=image),
+        fit=fit_decision(project=project, image=image, reports=known.reports),
         log=tuple(
             LogRow(str(row.user), row.get_change_message(), ago(row.action_time, now))
             for row in known.log
@@ -188,38 +96,9 @@ def image_page(*, project: Project, known: KnownImage, now: datetime) -> ImagePa
     )
 
 
-def report_words(reasons: Sequence[str]) -> str:
-    """What people say of a picture: "2 × broken or blank, 1 × not fit to be shown"."""
-    labels = dict(Report.Reason.choices)
-    return ", ".join(
-        f"{number(count)}\u00a0× {labels[reason]}"
-        for reason, count in Counter(reasons).most_common()
-    )
-
-
-def why_not_gold(image: Image) -> str:
-    """Why an image cannot be marked as Gold; empty where it can."""
-    if hasattr(image, "gold"):
-        return gold_words(image)
-    if hasattr(image, "example"):
-        return _(
-            "It is shown beside the question as an example of %(name)s, so it grades nobody."
-        ) % {"name": image.example.label_class.name}
-    if image.status != Image.Status.ACTIVE:
-        return _("It is excluded from the project; its class counts for nothing.")
-    if not hasattr(image, "consensus"):
-        return _("It is still being taken in. Try again in a moment.")
-    return ""
-
-
-def gold_words(image: Image) -> str:
-    """Who says what class an image is for certain. The image is Gold."""
-    gold = image.gold
-    who = str(gold.created_by) if gold.created_by else gold.get_source_display()
-    return _("It is Gold of %(name)s, as %(who)s says.") % {
-        "name": gold.label_class.name,
-        "who": who,
-    }
+def is_small(image: Image) -> bool:
+    """Whether a picture is shown with its pixels, of which there are few."""
+    return max(image.width, image.height) <= SMALL_EDGE
 
 
 def _badges(image: Image, consensus: Consensus | None) -> list[tuple[str, str]]:
@@ -246,7 +125,7 @@ def _summary(consensus: Consensus | None, classes: Catalogue) -> str:
         "n": number(consensus.humans)
     }
     ranked = _ranked(consensus)
-    if ranked[0][1] - ranked[-1][1] < NEAR_EQUAL:
+    if nothing_known(ranked):
         if not consensus.humans:
             return _("Nothing is known of it yet: nobody has answered.")
         return _("Nothing is known of it yet; %(people)s answered.") % {"people": people}
@@ -256,6 +135,14 @@ def _summary(consensus: Consensus | None, classes: Catalogue) -> str:
     if consensus.settled:
         return _("Settled after %(people)s: %(reason)s.") % words
     return _("Open after %(people)s: %(reason)s.") % words
+
+
+def _model_words(prediction: Prediction | None) -> str:
+    """Whose word stands beside the consensus."""
+    if prediction is None:
+        return ""
+    version = number(prediction.model_version.number)
+    return _("the network, version %(number)s") % {"number": version}
 
 
 def _ranked(consensus: Consensus) -> tuple[tuple[int, float], ...]:
@@ -287,6 +174,12 @@ def _probability_rows(
         )
         for entry in classes.entries
     )
+
+
+def _votes_note(votes: Sequence[Vote]) -> str:
+    if len(votes) < VOTES_SHOWN:
+        return ""
+    return _("Only the first %(number)s are shown.") % {"number": number(VOTES_SHOWN)}
 
 
 def _vote_row(vote: Vote, now: datetime) -> VoteRow:

@@ -12,8 +12,8 @@ from labelhub.dashboard.answers import Answers, answers, how_good, settled_share
 from labelhub.dashboard.attention import Need, needs
 from labelhub.dashboard.balance import Balance, balance
 from labelhub.dashboard.checked import Checked, checked
+from labelhub.dashboard.galleries import Gallery, gallery
 from labelhub.dashboard.history import PLOTTED, History, history
-from labelhub.dashboard.image_pages import Gallery, gallery
 from labelhub.dashboard.image_selectors import images_in_doubt
 from labelhub.dashboard.round_pages import RoundPanel, round_panel
 from labelhub.dashboard.selectors import (

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from labelhub.challenges.reporting import open_reports
-from labelhub.dashboard.image_pages import Thumb, report_words
+from labelhub.dashboard.decisions import report_words
+from labelhub.dashboard.galleries import Thumb, thumb
 from labelhub.dashboard.wording import number
 from labelhub.projects.models import Image, Project
 from labelhub.rounds.models import Candidate
@@ -38,6 +39,25 @@ class ReportedPage:
 
 def reported_page(*, project: Project) -> ReportedPage:
     """What waits for a decision, and what was excluded; four queries."""
+    count = open_reports(project=project).values("image").distinct().count()
+    return ReportedPage(
+        title=_title(count),
+        reported=_reported(project),
+        excluded=_excluded(project),
+        more=_("The first %(n)s of each are shown.") % {"n": MOST} if count > MOST else "",
+    )
+
+
+def _title(count: int) -> str:
+    if not count:
+        return _("No reported picture waits for you")
+    return ngettext(
+        "%(n)s reported picture waits for you", "%(n)s reported pictures wait for you", count
+    ) % {"n": number(count)}
+
+
+def _reported(project: Project) -> tuple[DecisionThumb, ...]:
+    """The pictures reported last, with what people say of each."""
     waiting = open_reports(project=project)
     latest = (
         waiting.values("image", "image__name")
@@ -46,48 +66,41 @@ def reported_page(*, project: Project) -> ReportedPage:
     )
     rows = list(latest.values_list("image", "image__name", "asked"))
     reasons: dict[int, list[str]] = {}
-    for image_id, reason in waiting.filter(image__in=[row[0] for row in rows]).values_list(
-        "image", "reason"
-    ):
+    of_these = waiting.filter(image__in=[image_id for image_id, _name, _asked in rows])
+    for image_id, reason in of_these.values_list("image", "reason"):
         reasons.setdefault(image_id, []).append(reason)
-    excluded = Image.objects.filter(project=project, status=Image.Status.EXCLUDED)
-    count = waiting.values("image").distinct().count()
-    return ReportedPage(
-        title=ngettext(
-            "%(n)s reported picture waits for you", "%(n)s reported pictures wait for you", count
+    asked_or_not = {
+        True: _("Still asked about."),
+        False: _("Nobody is asked about it until you decide."),
+    }
+    return tuple(
+        _to_decide(
+            project,
+            image_id,
+            name,
+            reason=report_words(reasons.get(image_id, [])),
+            place=asked_or_not[asked],
         )
-        % {"n": number(count)}
-        if count
-        else _("No reported picture waits for you"),
-        reported=tuple(
-            _thumb(
-                project,
-                image_id,
-                name,
-                reason=report_words(reasons.get(image_id, [])),
-                place=_("Still asked about.")
-                if asked
-                else _("Nobody is asked about it until you decide."),
-            )
-            for image_id, name, asked in rows
-        ),
-        excluded=tuple(
-            _thumb(project, image_id, name, reason=_("excluded"), place="")
-            for image_id, name in excluded.order_by("-pk").values_list("pk", "name")[:MOST]
-        ),
-        more=_("The first %(n)s of each are shown.") % {"n": MOST} if count > MOST else "",
+        for image_id, name, asked in rows
     )
 
 
-def _thumb(project: Project, image_id: int, name: str, *, reason: str, place: str) -> DecisionThumb:
+def _excluded(project: Project) -> tuple[DecisionThumb, ...]:
+    """The pictures that came in last of those that were excluded."""
+    excluded = Image.objects.filter(project=project, status=Image.Status.EXCLUDED)
+    rows = excluded.order_by("-pk").values_list("pk", "name")[:MOST]
+    return tuple(
+        _to_decide(project, image_id, name, reason=_("excluded"), place="")
+        for image_id, name in rows
+    )
+
+
+def _to_decide(
+    project: Project, image_id: int, name: str, *, reason: str, place: str
+) -> DecisionThumb:
     here = [project.slug, image_id]
     return DecisionThumb(
-        thumb=Thumb(
-            url=reverse("dashboard:image", args=here),
-            picture_url=reverse("dashboard:tile", args=here),
-            name=name,
-            reason=reason,
-        ),
+        thumb=thumb(project=project, image_id=image_id, name=name, reason=reason),
         place=place,
         exclude_url=reverse("dashboard:exclude", args=here),
         keep_url=reverse("dashboard:keep", args=here),

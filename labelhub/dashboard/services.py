@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from labelhub.challenges.models import Report
 from labelhub.challenges.reporting import decide
 from labelhub.dashboard import log
-from labelhub.dashboard.image_pages import gold_words, why_not_gold
+from labelhub.dashboard.decisions import gold_words, why_not_gold
 from labelhub.dashboard.image_selectors import image_of
 from labelhub.projects.models import Gold, Image, LabelClass, Project
 from labelhub.projects.services import GoldContradiction

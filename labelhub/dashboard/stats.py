@@ -16,7 +16,7 @@ from labelhub.dashboard.selectors import (
     round_records,
     standing,
 )
-from labelhub.projects.models import Project
+from labelhub.projects.models import Progress, Project
 from labelhub.projects.selectors import catalogue
 from labelhub.rounds.models import ModelVersion, Round
 
@@ -26,45 +26,59 @@ ROUNDS = 200
 def stats(*, project: Project, now: datetime) -> dict[str, Any]:
     """All that the cockpit of a project shows."""
     stand = standing(project=project)
-    progress = project.progress
-    keys = {entry.id: entry.key for entry in catalogue(project).entries}
     return {
         "project": project.slug,
         "status": project.status,
-        "images": progress.images,
-        "voted": progress.voted,
-        "settled": progress.settled,
-        "votes": progress.votes,
-        "contested": progress.contested,
-        "counted_at": progress.counted_at,
+        **_progress(project.progress),
         "serving": _version(stand.serving),
         "needs": [
             {"key": need.key, "words": need.words, "step": need.step} for need in needs(stand, now)
         ],
         "round": _round(stand.latest),
         "schedule": _schedule(stand),
-        "classes": [
-            {
-                "key": count.entry.key,
-                "name": count.entry.name,
-                "images": count.images,
-                "settled": count.settled,
-                "gold": count.gold,
-            }
-            for count in class_counts(project=project, gold=stand.gold)
-        ],
+        "classes": _classes(stand),
         "settled_error": [asdict(level) for level in settled_error(project=project)],
         "rounds": [asdict(record) for record in round_records(project=project, most=ROUNDS)],
-        "in_doubt": [
-            {
-                "image": doubt.image_id,
-                "name": doubt.name,
-                "entropy": doubt.entropy,
-                "probabilities": _by_key(doubt.probabilities, keys),
-            }
-            for doubt in images_in_doubt(project=project, serving=stand.serving, most=GALLERY)
-        ],
+        "in_doubt": _in_doubt(stand),
     }
+
+
+def _progress(progress: Progress) -> dict[str, Any]:
+    return {
+        "images": progress.images,
+        "voted": progress.voted,
+        "settled": progress.settled,
+        "votes": progress.votes,
+        "contested": progress.contested,
+        "counted_at": progress.counted_at,
+    }
+
+
+def _classes(stand: Standing) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": count.entry.key,
+            "name": count.entry.name,
+            "images": count.images,
+            "settled": count.settled,
+            "gold": count.gold,
+        }
+        for count in class_counts(project=stand.project, gold=stand.gold)
+    ]
+
+
+def _in_doubt(stand: Standing) -> list[dict[str, Any]]:
+    keys = {entry.id: entry.key for entry in catalogue(stand.project).entries}
+    doubts = images_in_doubt(project=stand.project, serving=stand.serving, most=GALLERY)
+    return [
+        {
+            "image": doubt.image_id,
+            "name": doubt.name,
+            "entropy": doubt.entropy,
+            "probabilities": _by_key(doubt.probabilities, keys),
+        }
+        for doubt in doubts
+    ]
 
 
 def _by_key(probabilities: Sequence[tuple[int, float]], keys: dict[int, str]) -> dict[str, float]:
