@@ -1,11 +1,13 @@
 """Do the probabilities mean what they say? Temperature scaling, and two ways to measure it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 COLDEST, HOTTEST = 0.05, 20.0
+GRID_POINTS = 25
 PRIOR_STRENGTH = 4.0
 SMALLEST = 1e-12
 
@@ -23,34 +25,52 @@ def fit_temperature(
     rows, or with all weights zero, T is 1. Only the ratios of the weights matter. Raises
     ValueError for shapes that do not agree, negative weights, or numbers that are not finite.
     """
-    if logits.shape != targets.shape or weights.shape != logits.shape[:1]:
-        raise ValueError(f"shapes differ: {logits.shape}, {targets.shape}, {weights.shape}")
-    if not all(np.isfinite(array).all() for array in (logits, targets, weights)):
-        raise ValueError("logits, targets or weights hold NaN or infinity")
-    if (weights < 0).any():
-        raise ValueError("weights hold negative numbers")
-    if not weights.any():
-        return 1.0
+    _require_fit_for_fitting(logits, targets, weights)
     used = weights > 0
+    if not used.any():
+        return 1.0
     share = weights[used].astype(np.float64) / weights[used].sum(dtype=np.float64)
     rows = 1.0 / np.square(share).sum()  # Kish's effective number of rows
     z, t = logits[used].astype(np.float64), targets[used].astype(np.float64)
     z = z - z.max(axis=1, keepdims=True)
 
     def cost(log_temperature: float) -> float:
-        scaled = z / np.exp(log_temperature)
-        raised = np.exp(scaled)
-        likelihood = (raised * t).sum(axis=1) / raised.sum(axis=1)
-        misfit = -np.log(np.maximum(likelihood, SMALLEST))
+        misfit = _misfit(z / np.exp(log_temperature), t)
         return float(rows * (share @ misfit) + PRIOR_STRENGTH / 2 * log_temperature**2)
 
-    grid = np.linspace(np.log(COLDEST), np.log(HOTTEST), 25)
+    best = _lowest(cost, np.log(COLDEST), np.log(HOTTEST))
+    return float(np.clip(np.exp(best), COLDEST, HOTTEST))
+
+
+def _require_fit_for_fitting(
+    logits: npt.NDArray[Any], targets: npt.NDArray[Any], weights: npt.NDArray[Any]
+) -> None:
+    if logits.shape != targets.shape or weights.shape != logits.shape[:1]:
+        raise ValueError(f"shapes differ: {logits.shape}, {targets.shape}, {weights.shape}")
+    if not all(np.isfinite(array).all() for array in (logits, targets, weights)):
+        raise ValueError("logits, targets or weights hold NaN or infinity")
+    if (weights < 0).any():
+        raise ValueError("weights hold negative numbers")
+
+
+def _misfit(
+    logits: npt.NDArray[np.float64], targets: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """(n,) minus the log of sum_k softmax(k) targets(k). The largest logit of each row is 0."""
+    raised = np.exp(logits)
+    likelihood = (raised * targets).sum(axis=1) / raised.sum(axis=1)
+    return np.asarray(-np.log(np.maximum(likelihood, SMALLEST)))
+
+
+def _lowest(cost: Callable[[float], float], low: float, high: float) -> float:
+    """Where the cost is lowest: in the best stretch of a grid, in which it has one valley."""
+    grid = np.linspace(low, high, GRID_POINTS)
     best = int(np.argmin([cost(point) for point in grid]))
     low, high = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
-    while high - low > 1e-4:  # ternary search: the cost has one valley between these points
+    while high - low > 1e-4:  # ternary search
         first, second = low + (high - low) / 3, high - (high - low) / 3
         low, high = (low, second) if cost(first) <= cost(second) else (first, high)
-    return float(np.clip(np.exp((low + high) / 2), COLDEST, HOTTEST))
+    return (low + high) / 2
 
 
 def expected_calibration_error(
