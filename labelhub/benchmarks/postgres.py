@@ -10,12 +10,15 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import psycopg
 from psycopg.sql import SQL, Identifier
+
+CLUSTER = ("-U", "labelhub", "-A", "trust", "--no-sync", "-E", "UTF8")
 
 
 def binaries() -> Path:
@@ -70,43 +73,35 @@ def _server(tools: Path, folder: Path, settings: str) -> Iterator[str]:
     if user:
         tools = _reachable(tools, folder)
         shutil.chown(folder, user=user.pw_uid, group=user.pw_gid)
-
-    def run(*command: str) -> None:
-        done = subprocess.run(  # noqa: S603  the server's own programs
-            command,
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}")
-
+    run = partial(_run, user, folder)
     data = str(folder / "data")
-    run(
-        str(tools / "initdb"),
-        "-D",
-        data,
-        "-U",
-        "labelhub",
-        "-A",
-        "trust",
-        "--no-sync",
-        "-E",
-        "UTF8",
-    )
+    run(str(tools / "initdb"), "-D", data, *CLUSTER)
+    control = (str(tools / "pg_ctl"), "-D", data)
     places = f"-c listen_addresses='' -c unix_socket_directories={folder}"
     options = f"{places} -c max_connections=60 {settings}"
-    log = str(folder / "log")
-    run(str(tools / "pg_ctl"), "-D", data, "-w", "-l", log, "-o", options, "start")
+    run(*control, "-w", "-l", str(folder / "log"), "-o", options, "start")
     try:
         yield f"postgres://labelhub@{quote(str(folder), safe='')}/postgres"
     finally:
-        run(str(tools / "pg_ctl"), "-D", data, "-m", "immediate", "stop")
+        run(*control, "-m", "immediate", "stop")
+
+
+def _run(user: pwd.struct_passwd | None, folder: Path, *command: str) -> None:
+    """One of the server's own programs to its end, as this user. Raises RuntimeError with what it
+    said."""
+    done = subprocess.run(  # noqa: S603  nothing in the command is given from outside
+        command,
+        user=user.pw_uid if user else None,
+        group=user.pw_gid if user else None,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}")
 
 
 def _unprivileged() -> pwd.struct_passwd:
