@@ -109,3 +109,31 @@ def test_production_ignores_the_env_file_of_the_embedded_way(clone: Path) -> Non
     production = start(without_key, "check", cwd=clone)
     assert production.returncode != 0
     assert "LABELHUB_SECRET_KEY is not set" in production.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("create_project", "Signs", "--classes", "a bus,a car"),
+        ("rank", "signs"),
+        ("changepassword", "ada"),  # Django's own
+    ],
+)
+def test_a_command_without_tables_says_in_one_line_what_to_run(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    given = {**GIVEN, "DATA_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/new.db"}
+    done = start(given, *command)
+    assert done.returncode == 1
+    assert "run 'manage.py migrate' first ('make run' does so by itself)" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_database_that_cannot_be_reached_is_not_taken_for_one_without_tables(
+    tmp_path: Path,
+) -> None:
+    given = {**GIVEN, "DATA_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}"}
+    done = start(given, "rank", "signs")
+    assert done.returncode == 1
+    assert "unable to open database file" in done.stderr
+    assert "migrate" not in done.stderr.splitlines()[-1]
