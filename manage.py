@@ -16,6 +16,9 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:  # a variable is missing or wrong: its name says it all
         sys.exit(f"LabelHub cannot start: {error}")
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        sys.exit(130)  # as a shell has it
     except DatabaseError:
         waiting = 0 if "--traceback" in sys.argv else migrations_waiting()
         if not waiting:

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
@@ -16,6 +16,11 @@ _CHILD = str(Path(__file__).with_name("child.py"))
 _BACK_OFF_FIRST_SECONDS = 0.5
 _BACK_OFF_LONGEST_SECONDS = 30.0
 _STEADY_SECONDS = 60.0
+
+
+def tied(command: Sequence[str], *, nice: int = 0) -> list[str]:
+    """The command, to be started from the main thread, after whose end the kernel kills it."""
+    return [sys.executable, "-I", "-S", _CHILD, str(os.getpid()), str(nice), *command]
 
 
 class State(Enum):
@@ -60,7 +65,7 @@ class Process:
         """Start it in a session of its own; returns the pipe that carries all it says."""
         spec = self.spec
         self._child = subprocess.Popen(  # noqa: S603  our own commands
-            [sys.executable, "-I", "-S", _CHILD, str(os.getpid()), str(spec.nice), *spec.command],
+            tied(spec.command, nice=spec.nice),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -137,3 +137,9 @@ def test_a_database_that_cannot_be_reached_is_not_taken_for_one_without_tables(
     assert done.returncode == 1
     assert "unable to open database file" in done.stderr
     assert "migrate" not in done.stderr.splitlines()[-1]
+
+
+def test_ctrl_c_ends_a_command_with_one_word(tmp_path: Path) -> None:
+    given = {**GIVEN, "DATA_DIR": str(tmp_path)}
+    done = start(given, "shell", "--no-imports", "-c", "raise KeyboardInterrupt")
+    assert (done.returncode, done.stderr) == (130, "stopped\n")

@@ -1,10 +1,6 @@
 """``manage.py simulate``: the whole product, played over data whose truth is known."""
 
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 from argparse import SUPPRESS, ArgumentTypeError
 from collections.abc import Callable
@@ -18,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labelhub.projects.commands import Advance, add_json_option, progress, write_json
 from labelhub.projects.models import Project
+from workers.simulate.apart import Stopped, run_apart
 from workers.simulate.data import Corpus, SimulationError, read_corpus, read_votes
 from workers.simulate.people import People, Recorded, read_annotators
 from workers.simulate.play import Play, Rules
@@ -94,21 +91,14 @@ class Command(BaseCommand):
 
     def _in_a_world_of_its_own(self) -> None:
         """Run the same command over a folder and a database that are thrown away after it."""
-        folder = Path(tempfile.mkdtemp(prefix="lh-simulate-"))
-        environment = {
-            **os.environ,
-            "DATA_DIR": str(folder),
-            "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-            "REDIS_URL": "memory://",
-            "LABELHUB_LOG_LEVEL": os.environ.get("LABELHUB_LOG_LEVEL", "WARNING"),
-        }
         try:
-            command = [sys.executable, *sys.argv, "--here"]
-            played = subprocess.run(command, env=environment, check=False)  # noqa: S603  our own
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        if played.returncode:
-            raise SystemExit(played.returncode)
+            code = run_apart([sys.executable, *sys.argv, "--here"])
+        except Stopped as stop:
+            begun = "\n" if sys.stderr.isatty() else ""  # the line of the progress bar
+            self.stderr.write(f"{begun}{stop}; nothing of the play is kept")
+            code = stop.exit_code
+        if code:
+            raise SystemExit(code)
 
 
 def _in_steps(forward: Advance) -> Callable[[float], None]:
