@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from celery import Celery
+
+from workers.simulate.apart import _world
 
 ROOT = Path(__file__).resolve().parents[2]
 # A play in small: its process tells its number, keeps a file where it may, and goes on for ever.
@@ -80,6 +83,12 @@ assert signal.getsignal(signal.SIGINT) is before
 """
     with started(tmp_path / "tmp", "-c", again) as parent:
         assert parent.wait() == 0, parent.stderr.read()
+
+
+def test_the_broker_of_a_play_takes_messages_without_a_word(caplog) -> None:
+    broker = _world(Path("folder"))["REDIS_URL"]
+    Celery("play", broker=broker, set_as_current=False).send_task("of a Round")
+    assert not caplog.records
 
 
 def test_ctrl_c_ends_the_command_with_one_line(tmp_path) -> None:

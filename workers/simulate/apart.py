@@ -86,6 +86,7 @@ def _world(folder: Path) -> Mapping[str, str]:
         "DATA_DIR": str(folder),
         "TMPDIR": str(folder),
         "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "REDIS_URL": "memory://",
+        # Named, since kombu warns of each connection without a host, though memory has none.
+        "REDIS_URL": "memory://localhost",
         "LABELHUB_LOG_LEVEL": os.environ.get("LABELHUB_LOG_LEVEL", "WARNING"),
     }
