@@ -5,7 +5,7 @@ import os
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
+from django.core.management import CommandError, execute_from_command_line
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -16,6 +16,10 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:  # a variable is missing or wrong: its name says it all
         sys.exit(f"LabelHub cannot start: {error}")
+    except CommandError as error:  # of an option: Django catches those of the work itself
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(f"CommandError: {error}")
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         sys.exit(130)  # as a shell has it

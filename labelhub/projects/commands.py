@@ -1,8 +1,9 @@
 """What the management commands share: JSON results, and progress that suits where it is read."""
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -22,10 +23,39 @@ class Advance(Protocol):
 
 
 def add_json_option(parser: CommandParser) -> None:
-    """``--json FILE|-``"""
+    """``--json FILE|-``, which is refused before any work where FILE cannot be written."""
     parser.add_argument(
-        "--json", metavar="FILE", help="write the result as JSON to this file; '-' is the screen"
+        "--json",
+        metavar="FILE",
+        type=_json_target,
+        help="write the result as JSON to this file; '-' is the screen",
     )
+
+
+def _json_target(text: str) -> str:
+    return text if text == "-" else str(file_to_write("--json")(text))
+
+
+def file_to_write(option: str) -> Callable[[str], Path]:
+    """A type for argparse: a file that can be written, as far as that shows before the work.
+
+    It raises CommandError, which is one line: argparse would print the command's usage before it.
+    """
+
+    def checked(text: str) -> Path:
+        path = Path(text)
+        try:
+            if not path.parent.is_dir():
+                raise CommandError(f"{option} {text}: there is no folder {path.parent}")
+            if path.is_dir():
+                raise CommandError(f"{option} {text}: it is a folder")
+            if not os.access(path if path.exists() else path.parent, os.W_OK):
+                raise CommandError(f"{option} {text}: you may not write there")
+        except OSError as error:
+            raise CommandError(f"{option} {text}: {error.strerror}") from error
+        return path
+
+    return checked
 
 
 def write_json(result: dict[str, Any], target: str | None, stdout: Any) -> None:

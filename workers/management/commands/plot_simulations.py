@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from labelhub.projects.commands import file_to_write
 from workers.simulate.data import SimulationError
 from workers.simulate.plot import draw, read_curves, usual_practice
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("out", help="the SVG to write")
+        parser.add_argument("out", type=file_to_write("the SVG"), help="the SVG to write")
         parser.add_argument("results", nargs="+", help="JSON files that simulate wrote")
         parser.add_argument("--title", default="Right labels for people's time")
         parser.add_argument(
@@ -39,7 +40,7 @@ class Command(BaseCommand):
                 raise CommandError("--usual: seconds above 0 and an accuracy in 0 to 1")
             curves.append(usual_practice(seconds, accuracy))
         try:
-            Path(options["out"]).write_text(draw(curves, options["title"]), encoding="utf-8")
+            options["out"].write_text(draw(curves, options["title"]), encoding="utf-8")
         except OSError as error:
             raise CommandError(f"{options['out']}: {error.strerror}") from error
         self.stdout.write(f"{len(curves)} curves in {options['out']}")

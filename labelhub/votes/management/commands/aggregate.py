@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from labelhub.projects.commands import add_json_option, write_json
+from labelhub.projects.commands import add_json_option, file_to_write, write_json
 from labelhub.votes.answer_files import AnswerFileError, Answers, read_answers, require_yes_no
 from labelhub.votes.arrays import Floats, Ints
 from labelhub.votes.truth_inference import METHODS, accuracy
@@ -35,7 +35,10 @@ class Command(BaseCommand):
             help="what the accuracy is measured by, where it is not empty; default: truth, if any",
         )
         parser.add_argument(
-            "--out", type=Path, metavar="FILE", help="write item, label, probability as CSV"
+            "--out",
+            type=file_to_write("--out"),
+            metavar="FILE",
+            help="write item, label, probability as CSV",
         )
         add_json_option(parser)
 
