@@ -1,6 +1,7 @@
 """What the management commands share: JSON results, and progress that suits where it is read."""
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -54,6 +55,37 @@ def file_to_write(option: str) -> Callable[[str], Path]:
         except OSError as error:
             raise CommandError(f"{option} {text}: {error.strerror}") from error
         return path
+
+    return checked
+
+
+def whole_number(option: str, *, least: int, most: int | None = None) -> Callable[[str], int]:
+    """A type for argparse, which raises CommandError as ``file_to_write`` does."""
+    allowed = f"{least:,} or more" if most is None else f"{least:,} to {most:,}"
+
+    def checked(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or number < least or (most is not None and number > most):
+            raise CommandError(f"{option} {text}: give a whole number, {allowed}")
+        return number
+
+    return checked
+
+
+def positive_number(option: str, *, most: float) -> Callable[[str], float]:
+    """A type for argparse, which raises CommandError as ``file_to_write`` does."""
+
+    def checked(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not 0 < number <= most:  # NaN is no such number either
+            raise CommandError(f"{option} {text}: give a number above 0, up to {most:,g}")
+        return number
 
     return checked
 

@@ -82,15 +82,26 @@ def test_a_play_is_set_up_as_a_new_project_is_unless_something_else_is_asked(tmp
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "said"),
+    ("option", "values", "said"),
     [
-        ("--recipe", "alchemy", r"invalid choice: 'alchemy' \(choose from .*features"),
-        ("--retrain-every-minutes", "0", "--retrain-every-minutes: a whole minute or more"),
+        ("--recipe", ["alchemy"], r"invalid choice: 'alchemy' \(choose from .*features"),
+        ("--seed", ["-1", "x", "0.5"], "give a whole number, 0 or more"),
+        ("--seeds-per-class", ["-3", "nan"], "give a whole number, 0 or more"),
+        ("--retrain-every-minutes", ["0", "-1", "x", "9999999"], "whole number, 1 to 1,000,000"),
+        ("--concurrent", ["0", "inf"], "give a whole number, 1 to 100,000"),
+        ("--judgements-per-image", ["0", "-1", "nan", "inf", "x"], "a number above 0, up to 1,000"),
+        ("--human-seconds-per-image", ["0", "-1", "nan"], "a number above 0, up to 3,600"),
+        ("--tile-seconds", ["0", "-1", "nan", "inf"], "a number above 0, up to 3,600"),
+        ("--choice-seconds", ["0", "-1", "nan", "inf"], "a number above 0, up to 3,600"),
+        ("--grid", ["5", "1", "36", "x", "-9"], "give 4, 9, 16 or 25 tiles"),
+        ("--forms", ["choice", "x", ""], "give 'grid' or 'grid,choice'"),
     ],
 )
-def test_a_recipe_or_a_schedule_that_cannot_be_is_refused(option, value, said) -> None:
-    with pytest.raises(CommandError, match=said):
-        call_command("simulate", "--images", "F", "--annotators", "A", f"{option}={value}")
+def test_an_option_that_cannot_be_is_refused_with_what_can(option, values, said) -> None:
+    for value in values:
+        with pytest.raises(CommandError, match=f"{option}.*{said}") as refusal:
+            call_command("simulate", "--images", "F", "--annotators", "A", f"{option}={value}")
+        assert "\n" not in str(refusal.value)
 
 
 def test_people_alone_bring_a_small_project_without_gold_to_a_network_that_serves() -> None:

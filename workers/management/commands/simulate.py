@@ -2,9 +2,8 @@
 
 import sys
 import time
-from argparse import SUPPRESS, ArgumentTypeError
+from argparse import SUPPRESS
 from collections.abc import Callable
-from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,14 @@ import numpy as np
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from labelhub.projects.commands import Advance, add_json_option, progress, write_json
+from labelhub.projects.commands import (
+    Advance,
+    add_json_option,
+    positive_number,
+    progress,
+    whole_number,
+    write_json,
+)
 from labelhub.projects.models import Project
 from workers.simulate.apart import Stopped, run_apart
 from workers.simulate.data import Corpus, SimulationError, read_corpus, read_votes
@@ -22,6 +28,8 @@ from workers.simulate.scoring import Point, as_rows, reached
 from workers.simulate.world import Setting, make_world
 
 STEPS = 1000  # of the progress bar
+# Far more than makes sense, and little enough for the clock to count.
+MOST_JUDGEMENTS, MOST_SECONDS, MOST_MINUTES, MOST_PEOPLE = 1000, 3600, 1_000_000, 100_000
 
 
 class Command(BaseCommand):
@@ -34,38 +42,13 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        new = Project()
         parser.add_argument("--images", required=True, help="NPZ with images, labels, classes")
         people = parser.add_mutually_exclusive_group(required=True)
         people.add_argument("--votes", help="CSV[.gz] of recorded labels")
         people.add_argument("--annotators", help="JSON list of made-up annotators")
-        parser.add_argument("--seeds-per-class", type=int, default=10)
-        budget = parser.add_mutually_exclusive_group()
-        budget.add_argument("--judgements-per-image", type=float)
-        budget.add_argument("--human-seconds-per-image", type=float)
-        parser.add_argument("--grid", type=_grid_edge, default=3, help="tiles: 4, 9, 16 or 25")
-        parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument(
-            "--strategy", default="default", choices=["default", *Project.Acquisition.values]
-        )
-        parser.add_argument(
-            "--recipe",
-            choices=Project.Recipe.values,
-            default=new.recipe,
-            help="what learns (default: %(default)s, as in a new project)",
-        )
-        parser.add_argument(
-            "--retrain-every-minutes",
-            type=_minutes,
-            default=new.retrain_every_minutes,
-            help="a Round starts at most this often (default: %(default)s, as in a new project). "
-            "Its work takes no time on the people's clock: play seed, whose Rounds take a minute, "
-            "with more",
-        )
-        parser.add_argument("--tile-seconds", type=float, default=1.7)
-        parser.add_argument("--choice-seconds", type=float, default=4.2)
-        parser.add_argument("--forms", type=_forms, default="grid,choice")
-        parser.add_argument("--concurrent", type=int, default=20, help="people at work at once")
+        parser.add_argument("--seed", type=whole_number("--seed", least=0), default=0)
+        _add_project_options(parser)
+        _add_clock_options(parser)
         # Of the process that plays: the database and the folder are its own already.
         parser.add_argument("--here", action="store_true", help=SUPPRESS)
         add_json_option(parser)
@@ -115,24 +98,57 @@ def _in_steps(forward: Advance) -> Callable[[float], None]:
     return spent
 
 
+def _add_project_options(parser: CommandParser) -> None:
+    """How the project is set up that is played."""
+    new = Project()
+    seeds = whole_number("--seeds-per-class", least=0)
+    minutes = whole_number("--retrain-every-minutes", least=1, most=MOST_MINUTES)
+    parser.add_argument("--seeds-per-class", type=seeds, default=10)
+    parser.add_argument("--grid", type=_grid_edge, default=3, help="tiles: 4, 9, 16 or 25")
+    parser.add_argument("--forms", type=_forms, default="grid,choice")
+    parser.add_argument(
+        "--strategy", default="default", choices=["default", *Project.Acquisition.values]
+    )
+    parser.add_argument(
+        "--recipe",
+        choices=Project.Recipe.values,
+        default=new.recipe,
+        help="what learns (default: %(default)s, as in a new project)",
+    )
+    parser.add_argument(
+        "--retrain-every-minutes",
+        type=minutes,
+        default=new.retrain_every_minutes,
+        help="a Round starts at most this often (default: %(default)s, as in a new project). "
+        "Its work takes no time on the people's clock: play seed, whose Rounds take a minute, "
+        "with more",
+    )
+
+
+def _add_clock_options(parser: CommandParser) -> None:
+    """How long is played, and how long people take."""
+    budget = parser.add_mutually_exclusive_group()
+    for group, name, most, default in (
+        (budget, "--judgements-per-image", MOST_JUDGEMENTS, None),
+        (budget, "--human-seconds-per-image", MOST_SECONDS, None),
+        (parser, "--tile-seconds", MOST_SECONDS, 1.7),
+        (parser, "--choice-seconds", MOST_SECONDS, 4.2),
+    ):
+        group.add_argument(name, type=positive_number(name, most=most), default=default)
+    people = whole_number("--concurrent", least=1, most=MOST_PEOPLE)
+    parser.add_argument("--concurrent", type=people, default=20, help="people at work at once")
+
+
 def _grid_edge(text: str) -> int:
-    tiles = int(text)
-    edge = isqrt(tiles)
-    if edge * edge != tiles or not 2 <= edge <= 5:
-        raise ArgumentTypeError("a grid has 4, 9, 16 or 25 tiles")
-    return edge
-
-
-def _minutes(text: str) -> int:
-    minutes = int(text)
-    if minutes < 1:
-        raise ArgumentTypeError("a whole minute or more")
-    return minutes
+    edges = {str(edge * edge): edge for edge in range(2, 6)}
+    if text not in edges:
+        raise CommandError(f"--grid {text}: give 4, 9, 16 or 25 tiles")
+    return edges[text]
 
 
 def _forms(text: str) -> str:
     if not set(text.split(",")) <= {"grid", "choice"} or "grid" not in text:
-        raise ArgumentTypeError("'grid' or 'grid,choice'")
+        raise CommandError(f"--forms {text}: give 'grid' or 'grid,choice'")
     return text
 
 
