@@ -1,7 +1,6 @@
 """The simulation: what it reads, who answers in it, and a whole play on a handful of pictures."""
 
 import gzip
-import json
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from labelhub.rounds.models import ModelVersion
 from labelhub.votes.models import Parameters, Vote
 from workers.management.commands.simulate import Command, _setting
 from workers.simulate.data import Corpus, SimulationError, read_corpus, read_votes
-from workers.simulate.people import NONE, Habits, MadeUp, Recorded, read_annotators
+from workers.simulate.people import NONE, Habits, MadeUp, Recorded
 from workers.simulate.play import BEGIN, Play, Rules
 from workers.simulate.scoring import Point, reached
 from workers.simulate.world import Setting, make_world
@@ -172,33 +171,6 @@ def test_malice_is_what_its_name_says() -> None:
     assert not people.says_yes(1, 0, 0)
     assert people.chooses(1, 0) == NONE
     assert [people.chooses(2, image) for image in range(3)] == [1, 2, 0]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("nonsense", "no JSON"),
-        ("[]", "a list of annotators"),
-        ('[{"kind": "angry"}]', "kind 'angry'"),
-        ('[{"skill": 1}]', "'skill' is none of"),
-        ('[{"accuracy": 2}]', "accuracy in 0 to 1"),
-        ('[{"confusion": [[1]]}]', "confusion must be 3 x 3"),
-        ("[3]", "an object was expected"),
-    ],
-)
-def test_annotators_that_make_no_sense_are_named(tmp_path, text, said) -> None:
-    path = tmp_path / "people.json"
-    path.write_text(text)
-    with pytest.raises(SimulationError, match=said):
-        read_annotators(path, colours(6), 0)
-
-
-def test_annotators_are_read_from_a_list_or_an_object(tmp_path) -> None:
-    path = tmp_path / "people.json"
-    path.write_text(json.dumps({"annotators": [{"count": 3, "pace": 2.0}, {"kind": "random"}]}))
-    people = read_annotators(path, colours(6), 0)
-    assert people.count == 4
-    assert people.pace(0) == 2.0
 
 
 def test_votes_are_read_from_a_compressed_file(tmp_path) -> None:

@@ -4,15 +4,13 @@ A person sees a picture as one class, and answers every question about it by tha
 more of the product than what a person is shown.
 """
 
-import json
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.simulate.data import Corpus, SimulationError
+from workers.simulate.data import Corpus
 
 KINDS = ("honest", "random", "all-yes", "all-no", "colluder")
 NONE = -1  # "none of these", as a choice
@@ -140,40 +138,3 @@ class MadeUp:
 
     def _dice(self, person: int, image: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, 2, person, image])
-
-
-def read_annotators(path: Path, corpus: Corpus, seed: int) -> MadeUp:
-    """A JSON list of Habits, or an object with such a list as ``annotators``.
-
-    Raises SimulationError.
-    """
-    try:
-        told: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SimulationError(f"{path}: no JSON that can be read ({error})") from error
-    rows = told.get("annotators") if isinstance(told, dict) else told
-    if not isinstance(rows, list) or not rows:
-        raise SimulationError(f"{path}: a list of annotators was expected")
-    habits = [_habits(f"{path}, annotator {number}", row) for number, row in enumerate(rows, 1)]
-    for number, one in enumerate(habits, 1):
-        size = len(corpus.classes)
-        if one.confusion is not None and np.shape(one.confusion) != (size, size):
-            raise SimulationError(f"{path}, annotator {number}: confusion must be {size} x {size}")
-    return MadeUp(habits, corpus, seed)
-
-
-def _habits(where: str, row: object) -> Habits:
-    if not isinstance(row, dict):
-        raise SimulationError(f"{where}: an object was expected")
-    known = {field.name for field in fields(Habits)}
-    if strange := sorted(set(row) - known):
-        raise SimulationError(f"{where}: {strange[0]!r} is none of {', '.join(sorted(known))}")
-    values = dict(row)
-    if values.get("confusion") is not None:
-        values["confusion"] = tuple(tuple(map(float, line)) for line in values["confusion"])
-    found = Habits(**values)
-    if found.kind not in KINDS:
-        raise SimulationError(f"{where}: kind {found.kind!r} is none of {', '.join(KINDS)}")
-    if not (0 <= found.accuracy <= 1 and found.count >= 1 and found.pace > 0):
-        raise SimulationError(f"{where}: accuracy in 0 to 1, count from 1, pace above 0")
-    return found

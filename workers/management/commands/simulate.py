@@ -20,16 +20,17 @@ from labelhub.projects.commands import (
     write_json,
 )
 from labelhub.projects.models import Project
+from workers.simulate.annotator_files import MOST_PEOPLE, read_annotators
 from workers.simulate.apart import Stopped, run_apart
 from workers.simulate.data import Corpus, SimulationError, read_corpus, read_votes
-from workers.simulate.people import People, Recorded, read_annotators
+from workers.simulate.people import People, Recorded
 from workers.simulate.play import Play, Rules
 from workers.simulate.scoring import Point, as_rows, reached
 from workers.simulate.world import Setting, make_world
 
 STEPS = 1000  # of the progress bar
 # Far more than makes sense, and little enough for the clock to count.
-MOST_JUDGEMENTS, MOST_SECONDS, MOST_MINUTES, MOST_PEOPLE = 1000, 3600, 1_000_000, 100_000
+MOST_JUDGEMENTS, MOST_SECONDS, MOST_MINUTES = 1000, 3600, 1_000_000
 
 
 class Command(BaseCommand):
