@@ -78,11 +78,48 @@ def test_the_picture_names_every_curve_and_is_whole(tmp_path) -> None:
     assert abs(heights["default"] - heights["three choices each"]) > 15
 
 
-@pytest.mark.parametrize("told", ["no json", "{}", '{"strategy": "x", "curve": []}'])
-def test_what_is_no_result_is_named(tmp_path, told) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"recipe": None}, "'recipe' is no text"),
+        ({"images": "many"}, "'images' is no whole number"),
+        ({"images": True}, "'images' is no whole number"),
+        ({"curve": {}}, "'curve' is no list"),
+        ({"curve": []}, "there are no points in its curve"),
+        ({"curve": [3]}, "point 1 of the curve: an object was expected"),
+        ({"curve": [{"label_accuracy": 1}]}, "point 1 .*it has no 'human_seconds_per_image'"),
+        (
+            {"curve": [{"human_seconds_per_image": 0, "label_accuracy": 2}]},
+            "point 1 of the curve: 'label_accuracy' is no number, 0 to 1$",
+        ),
+        (
+            {"curve": [{"human_seconds_per_image": float("nan"), "label_accuracy": 1}]},
+            "'human_seconds_per_image' is no number, 0 to 1,000,000",
+        ),
+    ],
+)
+def test_what_a_result_lacks_is_said_in_words(tmp_path, change, said) -> None:
+    path = result(tmp_path, "bad.json", "default", [0.8, 0.9])
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(SimulationError, match=rf"bad\.json.*{said}"):
+        read_curves([path])
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("no json", "there is no JSON in it"),
+        ("[]", "no result of simulate: an object was expected"),
+        ("{}", "no result of simulate: it has no 'strategy'"),
+        ('{"strategy": "x", "curve": []}', "it has no 'images'"),
+    ],
+)
+def test_what_is_no_result_is_named(tmp_path, told, said) -> None:
     (tmp_path / "bad.json").write_text(told)
-    with pytest.raises(SimulationError, match=r"bad\.json"):
+    with pytest.raises(SimulationError, match=rf"bad\.json: .*{said}"):
         read_curves([tmp_path / "bad.json"])
+    with pytest.raises(SimulationError, match=r"none\.json: it cannot be read \(No such file"):
+        read_curves([tmp_path / "none.json"])
 
 
 def test_the_command_writes_the_picture_or_says_what_is_wrong(tmp_path) -> None:
@@ -93,3 +130,5 @@ def test_the_command_writes_the_picture_or_says_what_is_wrong(tmp_path) -> None:
         call_command("plot_simulations", str(tmp_path / "no_such_folder" / "o.svg"), path)
     with pytest.raises(CommandError, match="--usual"):
         call_command("plot_simulations", str(tmp_path / "o.svg"), path, usual=[0.0, 0.9])
+    with pytest.raises(CommandError, match="--usual"):
+        call_command("plot_simulations", str(tmp_path / "o.svg"), path, usual=[np.inf, 0.9])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import compress
 from math import log10
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -25,6 +25,13 @@ MARGIN = 1.3  # times the last number on the axis
 RIGHT_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 STEPS = 60  # places along a curve
 LABEL_HEIGHT = 19.0
+# What a result has to hold, and what each point of its curve: numbers from 0 to so much.
+FIELDS: dict[str, type] = {
+    "strategy": str, "images": int, "classes": int, "recipe": str, "forms": str,
+    "retrain_every_minutes": int, "curve": list,
+}  # fmt: skip
+IN_WORDS = {str: "text", int: "whole number", list: "list"}
+POINT = {"human_seconds_per_image": 1_000_000, "label_accuracy": 1}
 HEAD = (
     f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
     f'height="{HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="14">'
@@ -80,23 +87,55 @@ def read_curves(files: Sequence[Path]) -> list[Curve]:
 
 
 def _read(path: Path) -> tuple[Played, Run]:
+    told = _told(path)
+    for name, kind in FIELDS.items():
+        if name not in told:
+            raise SimulationError(f"{path}: no result of simulate: it has no {name!r}")
+        if not isinstance(told[name], kind) or isinstance(told[name], bool):
+            raise SimulationError(f"{path}: {name!r} is no {IN_WORDS[kind]}")
+    played = Played(
+        strategy=told["strategy"],
+        images=told["images"],
+        classes=told["classes"],
+        recipe=told["recipe"],
+        forms=told["forms"],
+        minutes=told["retrain_every_minutes"],
+    )
+    return played, _run(path, told["curve"])
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """The object in the file. Raises SimulationError."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
-        points = [
-            (point["human_seconds_per_image"], point["label_accuracy"]) for point in told["curve"]
-        ]
-        seconds, accuracy = np.array(points, dtype=np.float64).T
-        played = Played(
-            strategy=str(told["strategy"]),
-            images=int(told["images"]),
-            classes=int(told["classes"]),
-            recipe=str(told["recipe"]),
-            forms=str(told["forms"]),
-            minutes=int(told["retrain_every_minutes"]),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SimulationError(f"{path}: no result of simulate ({error!r})") from error
-    return played, (seconds, accuracy)
+    except OSError as error:
+        raise SimulationError(f"{path}: it cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise SimulationError(f"{path}: there is no JSON in it ({error})") from error
+    if not isinstance(told, dict):
+        raise SimulationError(f"{path}: no result of simulate: an object was expected")
+    return told
+
+
+def _run(path: Path, curve: Sequence[Any]) -> Run:
+    """Seconds and shares of the points. Raises SimulationError."""
+    points: list[list[float]] = []
+    for number, point in enumerate(curve, 1):
+        if not isinstance(point, dict):
+            raise SimulationError(f"{path}, point {number} of the curve: an object was expected")
+        for name, most in POINT.items():
+            value = point.get(name)
+            if name not in point:
+                raise SimulationError(f"{path}, point {number} of the curve: it has no {name!r}")
+            if not isinstance(value, int | float) or not 0 <= value <= most:
+                raise SimulationError(
+                    f"{path}, point {number} of the curve: {name!r} is no number, 0 to {most:,}"
+                )
+        points.append([float(point[name]) for name in POINT])
+    if not points:
+        raise SimulationError(f"{path}: there are no points in its curve")
+    seconds, shares = np.array(points, dtype=np.float64).T
+    return seconds, shares
 
 
 def _curve(name: str, runs: Sequence[Run]) -> Curve:

@@ -1,5 +1,6 @@
 """``manage.py plot_simulations``: curves of several simulations in one picture."""
 
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if options["usual"]:
             seconds, accuracy = options["usual"]
-            if not (seconds > 0 and 0 <= accuracy <= 1):
+            if not (0 < seconds < inf and 0 <= accuracy <= 1):
                 raise CommandError("--usual: seconds above 0 and an accuracy in 0 to 1")
             curves.append(usual_practice(seconds, accuracy))
         try:
