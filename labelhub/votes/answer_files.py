@@ -32,6 +32,7 @@ class Answers:
     truth: Ints  # (items,) class, or UNKNOWN
     items: tuple[str, ...]
     classes: tuple[str, ...]  # in the order of their names, numbers by their value
+    repeated: int  # lines that say again what the same annotator said of the item, and do not count
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class _Row:
 def read_answers(path: Path, *, truth_column: str | None) -> Answers:
     """Columns ``item`` (or ``image_index``), ``annotator``, ``label``, and the truth's, if any.
 
-    What one annotator says twice of an item in the same words counts once. Raises AnswerFileError.
+    What one annotator says twice of an item in the same words counts once; two classes that one
+    annotator gives to an item count both. Raises AnswerFileError.
     """
     rows = list(_rows(path, truth_column))
     if not rows:
@@ -66,7 +68,7 @@ def read_answers(path: Path, *, truth_column: str | None) -> Answers:
     for name, true in truths.items():
         truth[item_of[name]] = class_of[true]
     table = LabelTable.of(item, annotator, label, classes=len(classes))
-    return Answers(table, truth, tuple(items), tuple(classes))
+    return Answers(table, truth, tuple(items), tuple(classes), repeated=len(rows) - len(said))
 
 
 def require_yes_no(path: Path, answers: Answers) -> None:

@@ -34,7 +34,14 @@ def aggregated(path, capsys, *options: str) -> dict:
 @pytest.mark.parametrize("method", ["dawid-skene", "one-coin", "majority"])
 def test_each_method_counts_and_scores_what_has_a_truth(votes, capsys, method) -> None:
     result = aggregated(votes, capsys, "--method", method)
-    assert result.keys() == {"items", "annotators", "votes", "seconds", "accuracy"}
+    assert result.keys() == {
+        "items",
+        "annotators",
+        "votes",
+        "repeated",
+        "seconds",
+        "accuracy",
+    }
     assert (result["items"], result["annotators"], result["votes"]) == (3, 3, 7)
     assert result["accuracy"] == 1.0
 
@@ -54,9 +61,22 @@ def test_compressed_files_and_a_truth_of_another_name(tmp_path, capsys) -> None:
     assert aggregated(path, capsys, "--truth", "expert")["accuracy"] == 0.5
 
 
-def test_the_same_answer_twice_counts_once(votes, capsys) -> None:
-    votes.write_text("\n".join([HEADER, *ROWS, *ROWS]) + "\n")
-    assert aggregated(votes, capsys)["votes"] == 7
+def test_the_same_answer_twice_counts_once_and_is_told(votes, capsys) -> None:
+    votes.write_text("\n".join([HEADER, *ROWS, *ROWS[:5]]) + "\n")
+    result = aggregated(votes, capsys)
+    assert (result["votes"], result["repeated"]) == (7, 5)
+    call_command("aggregate", str(votes))
+    assert "7 answers of 3 annotators (5 more lines repeat one and do not count)" in (
+        capsys.readouterr().out
+    )
+
+
+def test_two_answers_of_one_annotator_about_an_item_count_both(votes, capsys) -> None:
+    votes.write_text("\n".join([HEADER, *ROWS, "cat 1,ada,dog,cat"]) + "\n")
+    result = aggregated(votes, capsys)
+    assert (result["votes"], result["repeated"]) == (8, 0)
+    call_command("aggregate", str(votes))
+    assert "repeat" not in capsys.readouterr().out
 
 
 def test_out_holds_a_line_for_each_item(votes, tmp_path, capsys) -> None:

@@ -18,7 +18,8 @@ from labelhub.votes.truth_inference import METHODS, accuracy
 class Command(BaseCommand):
     help = (
         "Find the likeliest class of each item from answers that another tool collected. With "
-        "--method grid the labels are 0 and 1 (no and yes), or 0, 1 and 2 with 1 for maybe."
+        "--method grid the labels are 0 and 1 (no and yes), or 0, 1 and 2 with 1 for maybe. The "
+        "same answer of one annotator about one item counts once; different ones count all."
     )
     requires_system_checks = []
 
@@ -61,16 +62,23 @@ class Command(BaseCommand):
             "items": answers.table.items,
             "annotators": answers.table.annotators,
             "votes": len(answers.table.item),
+            "repeated": answers.repeated,
             "seconds": round(time.perf_counter() - started, 3),
             "accuracy": None if right is None else round(right, 5),
         }
         write_json(result, options["json"], self.stdout)
         if options["json"] != "-":
-            scored = "no truth to measure by" if right is None else f"{right:.1%} right"
-            self.stdout.write(
-                f"{result['items']:,} items by {method}: {result['votes']:,} answers of "
-                f"{result['annotators']:,} annotators, {scored}, {result['seconds']} s"
-            )
+            self.stdout.write(_words(method, result))
+
+
+def _words(method: str, result: dict[str, Any]) -> str:
+    right, repeated = result["accuracy"], result["repeated"]
+    scored = "no truth to measure by" if right is None else f"{right:.1%} right"
+    again = f" ({repeated:,} more lines repeat one and do not count)" if repeated else ""
+    return (
+        f"{result['items']:,} items by {method}: {result['votes']:,} answers of "
+        f"{result['annotators']:,} annotators{again}, {scored}, {result['seconds']} s"
+    )
 
 
 def _scale(answers: Answers, p: Floats) -> tuple[tuple[str, ...], Ints]:
