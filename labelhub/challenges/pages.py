@@ -1,5 +1,6 @@
 """What the templates of grids and choices receive, and the words after an answer."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from labelhub.challenges.models import Challenge, Report
+from labelhub.projects.asking import Asked
 from labelhub.projects.models import Project
 from labelhub.projects.pages import EXAMPLES_SHOWN, example_url, settled_words
 from labelhub.projects.selectors import Catalogue, CatalogueEntry, catalogue
@@ -72,7 +74,7 @@ def question_page(*, project: Project, challenge: Challenge, csrf_token: str) ->
     return QuestionPage(
         project_name=project.name,
         project_url=project.get_absolute_url(),
-        asked=classes.entry(asked_about).asked if asked_about else choice_words(),
+        asked=str(classes.entry(asked_about).asked) if asked_about else choice_words(),
         markup=question_markup(project=project, challenge=challenge, csrf_token=csrf_token),
         images=max(progress.images, 1),
         settled=progress.settled,
@@ -103,16 +105,10 @@ def question_markup(*, project: Project, challenge: Challenge, csrf_token: str) 
 @lru_cache(maxsize=256)
 def _grid_of_any(slug: str, entry: CatalogueEntry, places: int, _language: str | None) -> str:
     """Rendered once for each question: it was a tenth of what a grid costs the server."""
-    asked, called = (" ".join(words.split()) for words in (entry.asked, entry.name))
-    before, name, after = asked.rpartition(called)
-    if not name:  # a question of its own that does not say the class's name
-        before, name, after = "", asked, ""
     context = {
         "edge": edge_of(places),
-        "name": called,
-        "asked_before": before.strip(),
-        "asked_name": name,
-        "asked_after": after,
+        "name": _on_one_line(entry.name),
+        "asked": Asked(*map(_on_one_line, entry.asked)),
         "example_urls": [example_url(slug, image) for image in entry.examples[:EXAMPLES_SHOWN]],
         "tiles": _tile_places(places),
     }
@@ -151,6 +147,11 @@ def _rendered(template: str, slug: str, context: dict[str, Any]) -> str:
     }
     lines = render_to_string(template, {**shared, **context}).splitlines()
     return "".join(line.strip() for line in lines)
+
+
+def _on_one_line(words: str) -> str:
+    """With a space for a line break: the lines of what is rendered are put together."""
+    return re.sub(r"\s+", " ", words)
 
 
 def _class_buttons(slug: str, classes: Catalogue) -> list[ClassButton]:

@@ -3,9 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Field
+from django.forms import Field as FormField
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from labelhub.projects.asking import NAME, USUAL_QUESTION
 from labelhub.projects.models import Example, Gold, Image, LabelClass, Progress, Project
 from labelhub.projects.readonly import ReadOnlyAdmin
 from labelhub.projects.services import touch_catalogue
@@ -68,6 +71,14 @@ class LabelClassAdmin(admin.ModelAdmin):
     search_fields = ("name", "key")
     readonly_fields = ("project", "key", "position", "is_none")
     exclude = ("texts",)  # pages do not speak other languages yet
+
+    def formfield_for_dbfield(
+        self, db_field: Field, request: HttpRequest, **kwargs: Any
+    ) -> FormField | None:
+        if db_field.name == "question":
+            said = f"{NAME} stands for the class's name. Default: “{USUAL_QUESTION}”."
+            kwargs = {**kwargs, "help_text": said}
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Every stored vector has one entry a class: their number is fixed when it is made."""

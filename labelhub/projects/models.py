@@ -1,6 +1,7 @@
 """Project, LabelClass, Image, Gold: what is labelled, and what is known for certain."""
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -8,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from labelhub.projects import choices
+from labelhub.projects.asking import Asked, asked, require_name
 from labelhub.projects.counted import Progress
 
 __all__ = ["FOLDS", "Example", "Gold", "Image", "LabelClass", "Progress", "Project"]
@@ -189,10 +191,17 @@ class LabelClass(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        """Raises ValidationError for a question that does not name the class."""
+        try:
+            require_name(self.question)
+        except ValidationError as error:
+            raise ValidationError({"question": error}) from error
+
     @property
-    def asked(self) -> str:
-        """The sentence people read above the grid, without the class name's emphasis."""
-        return self.question or f"Select all squares with {self.name}"
+    def asked(self) -> Asked:
+        """The sentence people read above the grid."""
+        return asked(self.question, self.name)
 
 
 class Image(models.Model):

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from django.db.models import QuerySet
 
+from labelhub.projects.asking import Asked
 from labelhub.projects.models import Example, Image, LabelClass, Project
 
 
@@ -16,7 +17,7 @@ class CatalogueEntry:
     id: int
     key: str
     name: str
-    asked: str
+    asked: Asked
     position: int
     is_none: bool
     examples: tuple[int, ...]  # Image ids

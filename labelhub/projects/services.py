@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Max
 from django.utils.text import slugify
@@ -62,8 +63,8 @@ def create_project(
 ) -> Project:
     """Make a Project, its classes in the order given, and *none of these* as the last.
 
-    ``question`` may hold ``{name}``; it is the question of every class. ``settings`` are fields of
-    Project. Raises ProjectError.
+    ``question`` is that of every class, with ``{name}`` where the class is named; without one, the
+    usual one is asked. ``settings`` are fields of Project. Raises ProjectError.
     """
     keys = _class_keys(class_names)
     slug = slug or slugify(name)
@@ -71,11 +72,14 @@ def create_project(
         raise ProjectError(f"project name {name!r}: give it at least one letter or digit")
     if Project.objects.filter(slug=slug).exists():
         raise ProjectError(f"there is a project {slug!r} already")
+    project = Project(name=name, slug=slug, **settings)
+    project.full_clean()
+    classes = _classes_of(project, keys, question)
+    for row in classes:
+        _check(row)
     with transaction.atomic():
-        project = Project(name=name, slug=slug, **settings)
-        project.full_clean()
         project.save(force_insert=True)
-        LabelClass.objects.bulk_create(_classes_of(project, keys, question))
+        LabelClass.objects.bulk_create(classes)
         Progress.objects.create(project=project)
     return project
 
@@ -87,7 +91,7 @@ def _classes_of(project: Project, keys: Mapping[str, str], question: str) -> lis
             project=project,
             key=key,
             name=words,
-            question=question.replace("{name}", words),
+            question=question,
             position=position,
         )
         for position, (key, words) in enumerate(keys.items())
@@ -96,6 +100,18 @@ def _classes_of(project: Project, keys: Mapping[str, str], question: str) -> lis
         project=project, key=NONE_KEY, name="none of these", position=len(rows), is_none=True
     )
     return [*rows, none]
+
+
+def _check(row: LabelClass) -> None:
+    """Raises ProjectError for a class that its table, or its own rule, would not take."""
+    try:
+        row.clean_fields(exclude={"project"})
+        row.clean()
+    except ValidationError as error:
+        told = "; ".join(
+            f"{field}: {' '.join(words)}" for field, words in error.message_dict.items()
+        )
+        raise ProjectError(f"class {row.name!r}: {told}") from error
 
 
 def _class_keys(class_names: Sequence[str]) -> dict[str, str]:

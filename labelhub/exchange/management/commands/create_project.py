@@ -5,6 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from labelhub.projects.asking import NAME, USUAL_QUESTION
 from labelhub.projects.commands import add_json_option, write_json
 from labelhub.projects.models import Project
 from labelhub.projects.services import ProjectError, create_project
@@ -25,8 +26,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--question",
             default="",
-            help="what people are asked; {name} stands for the class "
-            "(default: Select all squares with {name})",
+            help=f"what people are asked; {NAME} stands for the class (default: {USUAL_QUESTION})",
         )
         parser.add_argument("--slug", help="its place in addresses (default: from the name)")
         parser.add_argument(
