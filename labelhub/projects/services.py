@@ -7,7 +7,6 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, Max
-from django.utils.text import slugify
 
 from labelhub.projects.folds import RECENT, folds_of
 from labelhub.projects.models import (
@@ -18,8 +17,10 @@ from labelhub.projects.models import (
     Progress,
     Project,
 )
+from labelhub.projects.naming import class_keys, folded, key_for
 
 NONE_KEY = "none-of-these"
+NAME_SHOWN = 40  # letters of a name in an error
 HOLDOUT_SHARE = 0.025
 HOLDOUT_LEAST, HOLDOUT_MOST = 150, 2000
 HOLDOUT_SHARE_MOST = 0.20
@@ -66,15 +67,13 @@ def create_project(
     ``question`` is that of every class, with ``{name}`` where the class is named; without one, the
     usual one is asked. ``settings`` are fields of Project. Raises ProjectError.
     """
-    keys = _class_keys(class_names)
-    slug = slug or slugify(name)
-    if not slug:
-        raise ProjectError(f"project name {name!r}: give it at least one letter or digit")
-    if Project.objects.filter(slug=slug).exists():
-        raise ProjectError(f"there is a project {slug!r} already")
-    project = Project(name=name, slug=slug, **settings)
-    project.full_clean()
-    classes = _classes_of(project, keys, question)
+    names = _class_names(class_names)
+    project = Project(name=name, slug=_slug(name, slug), **settings)
+    try:
+        project.full_clean()
+    except ValidationError as error:
+        raise ProjectError(f"project {_begin(name)}: {_words_of(error)}") from error
+    classes = _classes_of(project, names, question)
     for row in classes:
         _check(row)
     with transaction.atomic():
@@ -84,17 +83,12 @@ def create_project(
     return project
 
 
-def _classes_of(project: Project, keys: Mapping[str, str], question: str) -> list[LabelClass]:
-    """The rows to be written: names by key, and *none of these*."""
+def _classes_of(project: Project, names: Sequence[str], question: str) -> list[LabelClass]:
+    """The rows to be written, and *none of these*."""
+    keys = class_keys(names, taken={NONE_KEY})
     rows = [
-        LabelClass(
-            project=project,
-            key=key,
-            name=words,
-            question=question,
-            position=position,
-        )
-        for position, (key, words) in enumerate(keys.items())
+        LabelClass(project=project, key=key, name=name, question=question, position=position)
+        for position, (key, name) in enumerate(zip(keys, names, strict=True))
     ]
     none = LabelClass(
         project=project, key=NONE_KEY, name="none of these", position=len(rows), is_none=True
@@ -108,29 +102,46 @@ def _check(row: LabelClass) -> None:
         row.clean_fields(exclude={"project"})
         row.clean()
     except ValidationError as error:
-        told = "; ".join(
-            f"{field}: {' '.join(words)}" for field, words in error.message_dict.items()
-        )
-        raise ProjectError(f"class {row.name!r}: {told}") from error
+        raise ProjectError(f"class {_begin(row.name)}: {_words_of(error)}") from error
 
 
-def _class_keys(class_names: Sequence[str]) -> dict[str, str]:
-    """Key and words of each class. Raises ProjectError where they cannot be told apart."""
-    keys: dict[str, str] = {}
+def _slug(name: str, given: str | None) -> str:
+    """The place in addresses that was asked for, or else one from the name. Raises ProjectError."""
+    if not (given or folded(name)):
+        raise ProjectError(f"project name {name!r}: give it at least one letter or digit")
+    taken = set(Project.objects.values_list("slug", flat=True))
+    slug = given or key_for(name, otherwise="project", taken=taken)
+    if slug in taken:
+        raise ProjectError(f"there is a project {slug!r} already")
+    return slug
+
+
+def _class_names(class_names: Sequence[str]) -> list[str]:
+    """The names as they are shown. Raises ProjectError where they cannot be told apart."""
+    names: dict[str, str] = {}
     for raw in class_names:
-        words = raw.strip()
-        key = slugify(words)
-        if not key:
+        name = raw.strip()
+        same = folded(name)
+        if not same:
             raise ProjectError(f"class {raw!r}: a class needs a name with a letter or digit")
-        if key in keys or key == NONE_KEY:
-            raise ProjectError(f"class {words!r} is there twice")
-        keys[key] = words
-    if len(keys) < 2:
+        if same in names or same == NONE_KEY:
+            raise ProjectError(f"class {_begin(name)} is there twice")
+        names[same] = name
+    if len(names) < 2:
         raise ProjectError(
             "a project needs at least two classes to tell apart; "
-            f"got {', '.join(keys) or 'none'} ('none of these' comes by itself)"
+            f"got {', '.join(names) or 'none'} ('none of these' comes by itself)"
         )
-    return keys
+    return list(names.values())
+
+
+def _begin(name: str) -> str:
+    """A name as errors have it, which are one line."""
+    return repr(name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]}…")
+
+
+def _words_of(error: ValidationError) -> str:
+    return "; ".join(f"{field}: {' '.join(words)}" for field, words in error.message_dict.items())
 
 
 def pause_project(*, project: Project) -> None:

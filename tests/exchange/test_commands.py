@@ -55,8 +55,10 @@ def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
         ("Signs", "bus", "at least two classes to tell apart; got bus"),
         ("Signs", "bus,Bus", "class 'Bus' is there twice"),
         ("Signs", "bus,!!", "class '!!': a class needs a name"),
+        ("Signs", "собака,Собака", "class 'Собака' is there twice"),
+        ("Signs", "bus," + "x" * 1200, "class 'x{40}…': name: Ensure .* at most 80 characters"),
         ("!!", "bus,car", "project name '!!'"),
-        ("x" * 200, "bus,car", "at most 120 characters"),
+        ("x" * 200, "bus,car", "project 'x{40}…': name: Ensure .* at most 120 characters"),
     ],
 )
 def test_a_project_that_cannot_be_is_refused_in_one_line(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labelhub.projects.asking import NAME, USUAL_QUESTION
@@ -50,8 +49,6 @@ class Command(BaseCommand):
             )
         except ProjectError as error:
             raise CommandError(str(error)) from error
-        except ValidationError as error:
-            raise CommandError(f"project {name!r}: {' '.join(error.messages)}") from error
         write_json({"project": project.slug}, json, self.stdout)
         if json != "-":
             self.stdout.write(
