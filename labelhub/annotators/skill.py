@@ -1,5 +1,6 @@
 """What graded answers say of a person: two rates with their uncertainty. No Django."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import sqrt
 
@@ -8,6 +9,8 @@ FALSE_ALARM_PRIOR = (0.25, 4.75)
 KNOWN_AFTER = 20  # graded tiles
 PROMISING_AFTER = 4
 HOPELESS_AFTER, HOPELESS_SHARPNESS = 16, 0.3
+DOUBTED = (1.0, 4.0)  # Beta: of a crowd that nobody has measured one in five answers badly
+LEAST_DOUBT = 0.4
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,16 @@ class Skill:
             + self.false_alarm_rate * (1 - self.false_alarm_rate) / (self.no + 5)
         )
         return self.sharpness - spread > 0.6
+
+
+def doubt(skills: Iterable[Skill]) -> float:
+    """How much those of a crowd are to be graded who answer well, from LEAST_DOUBT to 1.
+
+    The share of people who did badly in their first graded tiles, in parts of what is expected of
+    an unmeasured crowd: where all do well, grading one of them once more tells little.
+    """
+    judged = [skill for skill in skills if skill.graded >= PROMISING_AFTER]
+    failed = sum(not skill.is_promising for skill in judged)
+    bad, good = DOUBTED
+    share = (failed + bad) / (len(judged) + bad + good)
+    return min(max(share * (bad + good) / bad, LEAST_DOUBT), 1.0)

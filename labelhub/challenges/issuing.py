@@ -98,13 +98,15 @@ def _was_graded(annotator: Annotator, *, since: datetime) -> bool:
 
 def _is_graded(annotator: Annotator, generator: Random) -> bool:
     """Every sheet of somebody who is not known to answer well, and a share of the others', which
-    shrinks as they are known better.
+    shrinks as they are known better, and where the whole crowd does well.
 
     Who came by an account is known from the start, unless the first graded answers say otherwise.
     """
     skill = annotator.skill
     trusted = skill.is_known_good or (annotator.user_id is not None and skill.is_promising)
-    return not trusted or generator.random() < annotator.project.graded_share * skill.novelty
+    project = annotator.project
+    share = project.graded_share * project.progress.doubt * skill.novelty
+    return not trusted or generator.random() < share
 
 
 def write_grid(*, annotator: Annotator, plan: Plan, now: datetime) -> Challenge:

@@ -27,6 +27,11 @@ class Progress(models.Model):
     choice_seconds = models.FloatField(
         default=4.2, help_text="Of a person's time, for a choice: as the last Round measured it."
     )
+    doubt = models.FloatField(
+        default=1.0,
+        help_text="Part of the share of graded grids that people who answer well get: less where "
+        "those who were graded did well.",
+    )
     counted_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

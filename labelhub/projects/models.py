@@ -47,8 +47,8 @@ class Project(models.Model):
     graded_share = models.FloatField(
         default=0.25,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="Share of grids with Gold in them for people who are known to answer well. "
-        "Newcomers get Gold in every grid.",
+        help_text="Share of grids with Gold in them for people who are known to answer well; less "
+        "where those graded so far all do. Newcomers get Gold in every grid.",
     )
     asks_choices = models.BooleanField(
         default=True,

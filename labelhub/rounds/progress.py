@@ -1,11 +1,12 @@
-"""How far each project is, and what people's time costs in it: noted by a scheduled job, so that no
-page and no grid has to count or look it up.
+"""How far each project is, what people's time costs in it and how well they do: noted by a
+scheduled job, so that no page and no grid has to count or look it up.
 """
 
 from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
 
+from labelhub.annotators.selectors import doubt
 from labelhub.projects.models import Image, Progress, Project
 from labelhub.rounds.contested import is_contested
 from labelhub.rounds.models import Candidate
@@ -37,6 +38,7 @@ def _noted(project: Project) -> dict[str, object]:
         "votes": Vote.objects.filter(project=project, retraction__isnull=True).count(),
         "tile_seconds": costs.tile,
         "choice_seconds": costs.choice,
+        "doubt": round(doubt(project=project), 3),
     }
 
 
