@@ -28,7 +28,9 @@ STAGES = (
 TAPPED = (4, 5)  # stages whose mean maps are features too: textures, parts
 PLACED, REGIONS = 4, 4  # the stage whose maps are also read by region, and regions along one side
 SEEN = HEAD + sum(STAGES[stage][1] for stage in TAPPED)  # features of the whole picture
-FEATURES = SEEN + STAGES[PLACED][1] * REGIONS**2  # and of what is where
+WHERE = STAGES[PLACED][1] * REGIONS**2  # features of what is where
+FEATURES = SEEN + 2 * WHERE  # the same again of a coarser picture
+COARSE_EDGE = 64  # of it
 SMALLEST_EDGE, LARGEST_EDGE = 128, 224  # pictures are brought to between these before they go in
 PIXEL_MEAN, PIXEL_STD = 127.0, 128.0  # what it was trained with, on the 0..255 scale
 NORM_EPSILON = 1e-3
@@ -94,22 +96,30 @@ class Backbone(nn.Module):
         self.head = SameConv(inputs, HEAD, 1, 1, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        signal = (resized(pixels) - PIXEL_MEAN) / PIXEL_STD
-        signal = functional.relu6(self.stem(signal.contiguous(memory_format=torch.channels_last)))
-        seen, placed = [], []
-        for number, stage in enumerate(self.stages):
+        edge = min(max(pixels.shape[-1], SMALLEST_EDGE), LARGEST_EDGE)
+        maps = self._maps(resized(pixels, edge), len(STAGES))
+        seen = [maps[stage].mean(dim=(2, 3)) for stage in TAPPED]
+        seen.append(functional.relu6(self.head(maps[-1])).mean(dim=(2, 3)))
+        coarse = self._maps(resized(pixels, COARSE_EDGE), PLACED + 1)
+        placed = [
+            functional.adaptive_avg_pool2d(one[PLACED], REGIONS).flatten(1)
+            for one in (maps, coarse)
+        ]
+        return torch.cat([*seen, *placed], dim=1)  # (images, FEATURES)
+
+    def _maps(self, pixels: Tensor, stages: int) -> list[Tensor]:
+        """What comes out of each of the first so many stages."""
+        signal = ((pixels - PIXEL_MEAN) / PIXEL_STD).contiguous(memory_format=torch.channels_last)
+        signal = functional.relu6(self.stem(signal))
+        maps = []
+        for stage in self.stages[:stages]:
             signal = stage(signal)
-            if number in TAPPED:
-                seen.append(signal.mean(dim=(2, 3)))
-            if number == PLACED:
-                placed.append(functional.adaptive_avg_pool2d(signal, REGIONS).flatten(1))
-        signal = functional.relu6(self.head(signal))
-        return torch.cat([*seen, signal.mean(dim=(2, 3)), *placed], dim=1)  # (images, FEATURES)
+            maps.append(signal)
+        return maps
 
 
-def resized(pixels: Tensor) -> Tensor:
-    """Pictures (n, 3, H, W), brought to an edge that the backbone makes sense of."""
-    edge = min(max(pixels.shape[-1], SMALLEST_EDGE), LARGEST_EDGE)
+def resized(pixels: Tensor, edge: int) -> Tensor:
+    """Pictures (n, 3, H, W) brought to (n, 3, edge, edge), float."""
     if pixels.shape[-1] == edge:
         return pixels.float()
     wider = functional.interpolate(

@@ -1,8 +1,8 @@
-"""What a picture is described by before any label is seen: three blocks of numbers, made once.
+"""What a picture is described by before any label is seen: four blocks of numbers, made once.
 
-The first is what a frozen network pretrained on photographs makes of the whole picture, the second
-what it sees where, and the third the picture's answers to a dictionary learned from the project's
-own. Heads on top train in seconds.
+The first is what a frozen network pretrained on photographs makes of the whole picture, the next
+two what it sees where, closely and from afar, and the last the picture's answers to a dictionary
+learned from the project's own. Heads on top train in seconds.
 """
 
 import hashlib
@@ -23,7 +23,8 @@ from classifier.patches import PatchDictionary, learn_dictionary
 FEATURES = backbone.FEATURES + patches.FEATURES
 BLOCKS = (
     slice(0, backbone.SEEN),
-    slice(backbone.SEEN, backbone.FEATURES),
+    slice(backbone.SEEN, backbone.SEEN + backbone.WHERE),
+    slice(backbone.SEEN + backbone.WHERE, backbone.FEATURES),
     slice(backbone.FEATURES, FEATURES),
 )
 LARGEST = 65_000.0  # of a float16
@@ -46,7 +47,7 @@ class Describer:
         dictionary: it names the shards that hold the features."""
         digest = hashlib.sha256(backbone.weights_sha256().encode())
         sizes = (backbone.SMALLEST_EDGE, backbone.LARGEST_EDGE, backbone.TAPPED, patches.EDGE)
-        regions = (backbone.PLACED, backbone.REGIONS)
+        regions = (backbone.PLACED, backbone.REGIONS, backbone.COARSE_EDGE)
         digest.update(repr((*sizes, *regions)).encode())
         for tensor in vars(self.dictionary).values():
             digest.update(tensor.contiguous().numpy().tobytes())

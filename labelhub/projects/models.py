@@ -88,7 +88,7 @@ class Project(models.Model):
         choices=Recipe,
         default=Recipe.FEATURES,
         help_text="Features needs the fewest labels and its Rounds take seconds; choose seed where "
-        "tens of thousands of pictures have labels, or 20 ms and 14 kB a picture are too much.",
+        "tens of thousands of pictures have labels, or 20 ms and 18 kB a picture are too much.",
     )
     image_size = models.PositiveSmallIntegerField(
         default=32,

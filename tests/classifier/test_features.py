@@ -49,6 +49,19 @@ def test_the_pretrained_backbone_reads_its_own_weights() -> None:
     assert seen[:, : backbone.SEEN].std() > 0.01
 
 
+def test_the_backbone_looks_closely_and_from_afar() -> None:
+    """Fine stripes are there for the close look, and nearly grey for the one from afar."""
+    stripes = torch.zeros(1, 3, 128, 128)
+    stripes[..., ::2] = 254.0
+    with torch.inference_mode():
+        striped, grey = (
+            backbone.pretrained()(one) for one in (stripes, torch.full_like(stripes, 127.0))
+        )
+    apart = (striped - grey).abs()[0]
+    close, afar = apart[backbone.SEEN :].split(backbone.WHERE)
+    assert close.mean() > 2 * afar.mean()
+
+
 def test_no_feature_of_a_blank_picture_is_infinite(described) -> None:
     blank = np.zeros((1, 16, 16, 3), dtype=np.uint8)
     assert np.isfinite(described[2].describe(blank)).all()
@@ -120,7 +133,7 @@ def test_a_network_comes_back_from_its_file_without_the_backbone(described, tmp_
     _, served = trained(described)
     path = tmp_path / "network.safetensors"
     checkpoint.save(path, served, CONFIG, {})
-    assert path.stat().st_size < 5_000_000
+    assert path.stat().st_size < 6_000_000
     loaded = checkpoint.load(path).network
     assert logits(loaded, features) == pytest.approx(logits(served, features), abs=1e-5)
 
