@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from celery import Celery
 
-from workers.simulate.apart import _world
+from workers.simulate.apart import STOPPING, _world
 
 ROOT = Path(__file__).resolve().parents[2]
 # A play in small: its process tells its number, keeps a file where it may, and goes on for ever.
@@ -29,6 +29,16 @@ except Stopped as stop:
     print(stop, flush=True)
     sys.exit(stop.exit_code)
 """
+
+
+@pytest.fixture(autouse=True)
+def _as_at_a_terminal():
+    """What we start hears every signal, also where we ourselves were told to ignore some, as
+    ``nohup`` and a shell's ``&`` do: what is ignored is inherited, what has a handler is not."""
+    before = {number: signal.signal(number, lambda *_: None) for number in STOPPING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def started(folder: Path, *command: str) -> subprocess.Popen[str]:
