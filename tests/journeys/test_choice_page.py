@@ -316,6 +316,7 @@ def test_none_and_skip_stay_beside_the_picture_while_a_long_list_is_scrolled(
         assert nothing_covers(part)
     page.keyboard.press("Enter")
     gone(page, first)
+    expect(word(page)).to_contain_text("1 picture counted.")
     assert chosen(first) == ["none of these"]
 
 
