@@ -1,6 +1,8 @@
 """The cockpit in a real browser: it refreshes in place, draws its plot, works by keyboard, on a
 phone and without a script."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -180,9 +182,10 @@ def test_ada_decides_on_contested_pictures_by_keyboard_alone_and_undoes_it(
     expect(page.get_by_role("heading", name="3 contested pictures wait for you")).to_be_visible()
     page.evaluate("window.same = true")
     first, second, third = page.locator(".contested").all()
+    expect(page.locator("#keys")).to_be_visible()  # by the script, which hears keys from then on
     page.keyboard.press("ArrowRight")  # to the first picture
     page.keyboard.press("1")
-    expect(first).to_contain_text("Gold: ")
+    expect(first).to_have_class(re.compile("contested-done"))
     expect(second.locator("button").first).to_be_focused()
     page.keyboard.press("x")
     expect(second).to_contain_text("Excluded")
