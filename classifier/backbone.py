@@ -36,14 +36,11 @@ PIXEL_MEAN, PIXEL_STD = 127.0, 128.0  # what it was trained with, on the 0..255 
 NORM_EPSILON = 1e-3
 
 
-class SameConv(nn.Module):
+class SameConv(nn.Conv2d):
     """A convolution padded as its weights were trained: a stride's odd pixel right and below."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(outputs, inputs // groups, kernel, kernel))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.kernel, self.stride, self.groups = kernel, stride, groups
+        super().__init__(inputs, outputs, kernel, stride, groups=groups)
 
     def forward(self, maps: Tensor) -> Tensor:
         """(n, inputs, h, w) to (n, outputs, ceil(h / stride), ceil(w / stride))."""
@@ -53,10 +50,12 @@ class SameConv(nn.Module):
             maps = functional.pad(maps, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
             missing = [0, 0]
         padding = [side // 2 for side in missing]
-        return functional.conv2d(maps, self.weight, self.bias, self.stride, padding, 1, self.groups)
+        stride, groups = self.stride, self.groups
+        return functional.conv2d(maps, self.weight, self.bias, stride, padding, 1, groups)
 
     def _missing(self, side: int) -> int:
-        return max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0)
+        stride, kernel = self.stride[0], self.kernel_size[0]
+        return max((-(-side // stride) - 1) * stride + kernel - side, 0)
 
 
 class Block(nn.Module):
@@ -143,7 +142,8 @@ def weights_sha256() -> str:
 def pretrained() -> Backbone:
     """The backbone with its weights, frozen, in evaluation mode; read once a process."""
     stored = torch.load(weights_file(), map_location="cpu", weights_only=True)
-    backbone = Backbone()
+    with torch.random.fork_rng(devices=[]):  # what a layer is begun with is overwritten
+        backbone = Backbone()
     with torch.no_grad():
         _fill(backbone.stem, stored, "_conv_stem", "_bn0")
         blocks = (module for module in backbone.stages.modules() if isinstance(module, Block))
@@ -163,4 +163,5 @@ def _fill(layer: SameConv, stored: dict[str, Tensor], convolution: str, norm: st
     variance = stored[f"{norm}.running_var"]
     scale = stored[f"{norm}.weight"] / torch.sqrt(variance + NORM_EPSILON)  # (filters,)
     layer.weight.copy_(stored[f"{convolution}.weight"] * scale.view(-1, 1, 1, 1))
-    layer.bias.copy_(stored[f"{norm}.bias"] - stored[f"{norm}.running_mean"] * scale)
+    bias = stored[f"{norm}.bias"] - stored[f"{norm}.running_mean"] * scale
+    layer.get_parameter("bias").copy_(bias)

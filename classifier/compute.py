@@ -27,3 +27,13 @@ def cpu_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Arithmetic of half the width inside the block, where ``precision`` says so.
+
+    "auto" takes bfloat16 on a GPU that has it: it has float32's range, so no loss is scaled.
+    """
+    capable = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    wanted = precision == "bfloat16" or (precision == "auto" and capable)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)

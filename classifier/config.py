@@ -1,10 +1,12 @@
 """What one training is: a frozen, validated, JSON-able description."""
 
 import math
+import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,13 @@ class Augmentation:
         _number(self, "colour", least=0.0, most=1.0)
 
     @classmethod
+    def none(cls) -> Self:
+        """Every picture as it is."""
+        return cls(
+            shift=0, brightness=0.0, contrast=0.0, rotate=0.0, scale=0.0, noise=0.0, colour=0.0
+        )
+
+    @classmethod
     def outline(cls) -> Self:
         """For things known by their outline alone: any way up, mirrored, dark on light or not.
 
@@ -67,7 +76,13 @@ class TrainConfig:
     classes: number of classes K. recipe: a key of ``classifier.model.RECIPES``.
     image_size: side of the square input in pixels. channels: 1 (grey) or 3 (RGB).
     steps: optimizer steps. batch_size: images a step.
+    seconds: the steps that this time allows, where it is less (None: all of them).
+    enough: nats an image above what the targets' own doubt costs, at which there is nothing left to
+    learn and the training comes to its end early (0: never).
     learning_rate: peak of the one-cycle schedule. weight_decay: of AdamW.
+    label_smoothing: share of each target spread evenly; it makes the probabilities too modest.
+    precision: of the arithmetic; "auto" takes bfloat16 on a GPU that has it.
+    pretrained: SHA-256 of the file of weights that it starts from (None: from the seed).
     threads: CPU threads while training (None: leave as the process has it).
     device: "auto" takes the GPU when there is one.
     """
@@ -78,8 +93,13 @@ class TrainConfig:
     channels: int = 3
     steps: int = 600
     batch_size: int = 64
+    seconds: float | None = None
+    enough: float = 0.0
     learning_rate: float = 6e-3
     weight_decay: float = 0.2
+    label_smoothing: float = 0.0
+    precision: str = "auto"
+    pretrained: str | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
     threads: int | None = None
@@ -95,8 +115,16 @@ class TrainConfig:
         _whole(self, "seed", least=0)
         _number(self, "learning_rate", least=1e-9, most=10.0)
         _number(self, "weight_decay", least=0.0, most=10.0)
+        _number(self, "enough", least=0.0, most=10.0)
+        _number(self, "label_smoothing", least=0.0, most=0.5)
         if self.threads is not None:
             _whole(self, "threads", least=1)
+        if self.seconds is not None:
+            _number(self, "seconds", least=1e-3, most=1e9)
+        known = self.precision in PRECISIONS
+        _require("precision", f"must be one of {PRECISIONS}", self.precision, holds=known)
+        hashed = self.pretrained is None or re.fullmatch("[0-9a-f]{64}", str(self.pretrained))
+        _require("pretrained", "must be a SHA-256", self.pretrained, holds=bool(hashed))
         _require("channels", "must be 1 or 3", self.channels, holds=self.channels in (1, 3))
         _require("recipe", "must be a name", self.recipe, holds=isinstance(self.recipe, str))
         known = self.device in DEVICES

@@ -7,68 +7,63 @@ trained layer's normalisation is a scale and a shift of each filter's map, so it
 the filters: what is saved, served and shown is convolution, ReLU and pooling, nothing else.
 """
 
-from collections import OrderedDict
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from classifier.network import StagedNetwork
 
-PREFIX = "norm_"
+
+class Normed(nn.Module):
+    """A convolution and the normalisation after it, as they are trained."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        """Take a convolution over; its bias, which would be normalised away, is left out."""
+        super().__init__()
+        if convolution.bias is not None:
+            nn.init.zeros_(convolution.bias).requires_grad = False
+        self.convolution = convolution
+        self.norm = nn.BatchNorm2d(convolution.out_channels)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """The convolution's maps (n, filters, h, w), each filter's of mean 0 and variance 1 times
+        what is learned."""
+        normed: Tensor = self.norm(self.convolution(maps))
+        return normed
+
+    @torch.no_grad()
+    def folded(self) -> nn.Conv2d:
+        """conv then (x - mean) / sqrt(var + eps) * weight + bias, as one convolution."""
+        norm, convolution = self.norm, self.convolution
+        if norm.running_mean is None or norm.running_var is None or convolution.bias is None:
+            raise TypeError("a normalisation without running statistics cannot be multiplied in")
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (filters,)
+        convolution.weight.mul_(scale.view(-1, 1, 1, 1))
+        convolution.bias.copy_((convolution.bias - norm.running_mean) * scale + norm.bias)
+        convolution.bias.requires_grad = True
+        return convolution
 
 
 def with_norms(network: nn.Module) -> nn.Module:
-    """The network to train: each convolution of a staged network followed by a normalisation.
+    """The network to train: each convolution of a staged network, at any depth, normalised.
 
-    Shares its other modules with ``network``; one without named stages is given back as it is.
+    Changes ``network`` and gives it back; one without named stages stays as it is.
     """
-    if not isinstance(network, StagedNetwork):
-        return network
-    stages: OrderedDict[str, nn.Module] = OrderedDict()
-    for name, module in network.stages.named_children():
-        stages[name] = module
-        if isinstance(module, nn.Conv2d):
-            stages[PREFIX + name] = nn.BatchNorm2d(module.out_channels)
-    return _like(network, stages)
+    if isinstance(network, StagedNetwork):
+        for parent in list(network.modules()):
+            for name, child in list(parent.named_children()):
+                if isinstance(child, nn.Conv2d):
+                    setattr(parent, name, Normed(child))
+    return network
 
 
 def folded(network: nn.Module) -> nn.Module:
     """The trained network with every normalisation multiplied into the convolution before it.
 
-    Computes what ``network`` computes in evaluation mode, up to rounding; uses its modules up.
+    Computes what ``network`` computes in evaluation mode, up to rounding; changes it and gives it
+    back.
     """
-    if not isinstance(network, StagedNetwork):
-        return network
-    norms = {
-        name.removeprefix(PREFIX): module
-        for name, module in network.stages.named_children()
-        if isinstance(module, nn.BatchNorm2d)
-    }
-    stages = OrderedDict(
-        (name, module)
-        for name, module in network.stages.named_children()
-        if not name.startswith(PREFIX)
-    )
-    for name, norm in norms.items():
-        _multiply_in(stages[name], norm)
-    return _like(network, stages)
-
-
-@torch.no_grad()
-def _multiply_in(convolution: nn.Module, norm: nn.BatchNorm2d) -> None:
-    """conv then (x - mean) / sqrt(var + eps) * weight + bias, as one convolution."""
-    if not isinstance(convolution, nn.Conv2d) or convolution.bias is None:
-        raise TypeError(f"a normalisation follows {type(convolution).__name__}, no convolution")
-    if norm.running_mean is None or norm.running_var is None:
-        raise TypeError("a normalisation without running statistics cannot be multiplied in")
-    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # (filters,)
-    convolution.weight.mul_(scale.view(-1, 1, 1, 1))
-    convolution.bias.copy_((convolution.bias - norm.running_mean) * scale + norm.bias)
-
-
-def _like(network: StagedNetwork, stages: "OrderedDict[str, nn.Module]") -> StagedNetwork:
-    """Other stages behind the same pixel statistics, in the same mode."""
-    other = StagedNetwork(len(network.mean), stages)
-    other.mean.copy_(network.mean)
-    other.std.copy_(network.std)
-    return other.to(network.mean.device).train(network.training)
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Normed):
+                setattr(parent, name, child.folded())
+    return network

@@ -1,18 +1,49 @@
-"""From a recipe's name to an untrained network. A new recipe is one file and one line here."""
+"""From a recipe's name to a config and an untrained network. A new one is a file and a line."""
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 
 from classifier.config import TrainConfig
-from classifier.recipes.features import features
-from classifier.recipes.seed import seed
+from classifier.recipe import Recipe
+from classifier.recipes.alexnet import ALEXNET
+from classifier.recipes.efficient import EFFICIENT
+from classifier.recipes.fast import FAST
+from classifier.recipes.features import FEATURES_RECIPE
+from classifier.recipes.resnet import RESNET
+from classifier.recipes.seed import SEED
+from classifier.recipes.vgg import VGG
 
-RECIPES: dict[str, Callable[[TrainConfig], nn.Module]] = {
-    "seed": seed,
-    "features": features,
+RECIPES: dict[str, Recipe] = {
+    "features": FEATURES_RECIPE,
+    "seed": SEED,
+    "fast": FAST,
+    "alexnet": ALEXNET,
+    "vgg": VGG,
+    "resnet": RESNET,
+    "efficient": EFFICIENT,
 }
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of this name. Raises ValueError naming those there are."""
+    if name not in RECIPES:
+        known = ", ".join(sorted(RECIPES))
+        raise ValueError(f"recipe {name!r} is unknown; there are: {known}")
+    return RECIPES[name]
+
+
+def configured(name: str, **settings: Any) -> TrainConfig:
+    """The config of a recipe, trained as was measured to be best for it unless ``settings`` say
+    otherwise. Raises ValueError for an unknown recipe and for settings that make no sense."""
+    by = recipe(name)
+    measured = {
+        "learning_rate": by.learning_rate,
+        "batch_size": by.batch_size,
+        "weight_decay": by.weight_decay,
+    }
+    return TrainConfig(recipe=name, **(measured | settings))
 
 
 def build(config: TrainConfig) -> nn.Module:
@@ -22,9 +53,7 @@ def build(config: TrainConfig) -> nn.Module:
     (n, classes). The process's own random state is left as it was. Raises ValueError for an
     unknown recipe, or when the recipe cannot take the config's image size.
     """
-    if config.recipe not in RECIPES:
-        known = ", ".join(sorted(RECIPES))
-        raise ValueError(f"recipe {config.recipe!r} is unknown; there are: {known}")
+    by = recipe(config.recipe)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return RECIPES[config.recipe](config)
+        return by.build(config)

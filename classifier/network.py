@@ -16,12 +16,24 @@ class StagedNetwork(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, channels: int, stages: OrderedDict[str, nn.Module]) -> None:
-        """Take the recipe's modules in the order in which the signal meets them."""
+    def __init__(
+        self,
+        channels: int,
+        stages: "OrderedDict[str, nn.Module]",
+        *,
+        pixels: tuple[float, float] | None = None,
+    ) -> None:
+        """Take the recipe's modules in the order in which the signal meets them.
+
+        pixels: mean and deviation that the weights were made for; without them a training takes
+        those of its data.
+        """
         super().__init__()
-        self.register_buffer("mean", torch.full((channels,), 127.5))
-        self.register_buffer("std", torch.full((channels,), 64.0))
+        mean, std = pixels or (127.5, 64.0)
+        self.register_buffer("mean", torch.full((channels,), mean))
+        self.register_buffer("std", torch.full((channels,), std))
         self.stages = nn.Sequential(stages)
+        self.learns_pixels = pixels is None
 
     def normalise(self, images: Tensor) -> Tensor:
         """Pixels 0..255, uint8 or float, to about zero mean and unit variance."""

@@ -5,7 +5,8 @@ seconds, to 99 % of fresh ones.
 """
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,15 @@ from torch import nn
 from torch.nn import functional
 
 from classifier.augment import augment
-from classifier.compute import cpu_threads, device_for
+from classifier.compute import autocast, cpu_threads, device_for
 from classifier.config import TrainConfig
 from classifier.folding import folded
 from classifier.resume import TrainingFile
 from classifier.sampling import draw_order, draw_shares
-from classifier.training_set import TrainingSet
+from classifier.team import Team
+from classifier.training_set import Images, TrainingSet
 from classifier.training_state import TrainingState
 
-WARM_UP = 0.15  # share of the steps in which the learning rate climbs
 LARGEST_GRADIENT = 1.0  # norm to which a step's gradient is clipped
 REPORTS = 40  # progress reports in one training
 SAVES = 10  # times the state is kept in one training
@@ -34,11 +35,13 @@ SAVES = 10  # times the state is kept in one training
 
 @dataclass(frozen=True)
 class Progress:
-    """After ``step`` of ``steps``: the mean loss (nats an image) since the last report."""
+    """After ``step`` steps, ``done`` (0 to 1) of the training: the mean loss (nats an image) since
+    the last report, and the seconds that the rest takes at this pace."""
 
     step: int
-    steps: int
+    done: float
     loss: float
+    seconds_left: float
 
 
 class NonFiniteLoss(RuntimeError):
@@ -47,95 +50,107 @@ class NonFiniteLoss(RuntimeError):
 
 def train(
     config: TrainConfig,
-    images: npt.NDArray[np.uint8],
+    images: Images,
     targets: npt.NDArray[Any],
     weights: npt.NDArray[Any],
     *,
     on_progress: Callable[[Progress], None] | None = None,
     checkpoint: Path | None = None,
+    pretrained: Path | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> nn.Module:
-    """Fit a network to soft labels; the same arguments give the same weights on a CPU.
+    """Fit a network to soft labels; the same arguments give the same weights on a CPU, as long as
+    no time budget cuts it short.
 
-    images: (n, H, W, C) uint8. targets: (n, K), rows summing to 1. weights: (n,), at least 0: an
-    image counts by its weight through how often it is drawn (``sampling.draw_shares``), so no
-    arithmetic is spent on images that say nothing. ``on_progress`` is called some forty times;
-    what it raises stops the training and comes out here. With ``checkpoint`` the state is kept in
-    that file now and then; the same call after a crash goes on from it and ends with the weights
-    that the uninterrupted call would have given. The file is removed at the end.
+    images: (n, H, W, C) uint8, read batch by batch. targets: (n, K), rows summing to 1. weights:
+    (n,), at least 0: an image counts by its weight through how often it is drawn
+    (``sampling.draw_shares``), so no arithmetic is spent on images that say nothing.
+    ``on_progress`` is called some forty times; what it raises stops the training and comes out
+    here. With ``checkpoint`` the state is kept in that file now and then; the same call after a
+    crash goes on from it and ends with the weights that the uninterrupted call would have given.
+    The file is removed at the end. ``pretrained`` is the file that ``config.pretrained`` names by
+    hash, where it is not the recipe's own. In processes of one ``Team`` each takes its share of
+    every batch, and all end with the same weights.
 
-    The loss is the cross-entropy to the soft target, without label smoothing, which would spoil
-    the probabilities. Raises ValueError for data that cannot be learned from (``TrainingSet``),
+    The loss is the cross-entropy to the soft target. Raises ValueError for data that cannot be
+    learned from (``TrainingSet``), BadWeights for a file to start from that does not fit,
     NonFiniteLoss when the loss becomes NaN or infinite, OSError when the state cannot be kept.
     """
     data = TrainingSet.checked(config, images, targets, weights)
     file = TrainingFile(checkpoint, data.fingerprint(config)) if checkpoint else None
     with ExitStack() as process:
         process.enter_context(cpu_threads(config.threads))
-        process.enter_context(torch.random.fork_rng(devices=[]))
-        torch.manual_seed(config.seed)  # for recipes with dropout; forked, so nobody else's
-        state = TrainingState.fresh(config, data)
+        process.enter_context(torch.random.fork_rng(devices=[]))  # for recipes with dropout
+        state = TrainingState.fresh(config, data, pretrained)
         if file:
             file.bring_back(state)
-        _loop(config, data, state, on_progress, file)
+        for progress in _steps(config, data, state, clock):
+            if on_progress and progress:
+                on_progress(progress)
+            if file and _due(state.step, config.steps, SAVES) and state.schedule.done < 1:
+                file.keep(state)
     if file:
         file.remove()
     return folded(state.network).eval()
 
 
-def _loop(
-    config: TrainConfig,
-    data: TrainingSet,
-    state: TrainingState,
-    on_progress: Callable[[Progress], None] | None,
-    file: TrainingFile | None,
-) -> None:
-    """Take ``state`` from its step to the last one."""
-    device = device_for(config.device)
+def _steps(
+    config: TrainConfig, data: TrainingSet, state: TrainingState, clock: Callable[[], float]
+) -> Iterator[Progress | None]:
+    """Take ``state`` from its step to the last one, with a report now and then."""
+    device, team = device_for(config.device), Team.here()
+    share, network = team.share(config.batch_size), team.joined(state.network)
+    doubt = data.doubt()  # (images,)
     shares = draw_shares(data.targets, data.weights)  # (images,)
     order = draw_order(shares, config.steps * config.batch_size, np.random.default_rng(config.seed))
-    report_every, save_every = -(-config.steps // REPORTS), -(-config.steps // SAVES)
-    for step in range(state.step, config.steps):
-        chosen = order[step * config.batch_size : (step + 1) * config.batch_size]  # (batch,)
+    generator = torch.Generator()
+    while state.schedule.done < 1:
+        started = clock()
+        here = slice(state.step * config.batch_size, (state.step + 1) * config.batch_size)
+        chosen = order[here][share]  # (batch,)
+        seed = team.seed(config.seed, state.step)
+        torch.manual_seed(seed)
         pixels = torch.from_numpy(data.images[chosen]).permute(0, 3, 1, 2)  # (batch, C, H, W)
-        targets = torch.from_numpy(data.targets[chosen]).float()  # (batch, classes)
-        batch = augment(pixels.to(device), config.augmentation, state.generator)
-        loss = functional.cross_entropy(state.network(batch), targets.to(device))
+        wanted = torch.from_numpy(data.targets[chosen]).float()  # (batch, classes)
+        batch = augment(pixels.to(device), config.augmentation, generator.manual_seed(seed))
+        with autocast(device, config.precision):
+            logits = network(batch)  # (batch, classes)
+        loss = functional.cross_entropy(
+            logits.float(), wanted.to(device), label_smoothing=config.label_smoothing
+        )
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(state.network.parameters(), LARGEST_GRADIENT)
+        nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
         for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(step, config)
+            group["lr"] = state.schedule.learning_rate(config)
         state.optimizer.step()
-        state.step = step + 1
-        state.losses.append(_finite(loss.item(), step))
-        if state.step % report_every == 0 or state.step == config.steps:
-            _report(state, config, on_progress)
-        if file and state.step % save_every == 0 and state.step < config.steps:
-            file.keep(state)
+        state.step += 1
+        paid = _finite(loss.item(), state.step)
+        mean, excess, seconds = team.mean(paid, paid - doubt[chosen].mean(), clock() - started)
+        state.losses.append(mean)
+        state.excess.append(excess)
+        state.schedule.advance(config, seconds)
+        yield _report(state, config)
 
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """One cycle: a straight climb to the peak, then half a cosine down to nearly zero.
-
-    Smith and Topin 2018, "Super-Convergence", with the cosine of Loshchilov and Hutter 2017.
-    """
-    climb = max(1, round(config.steps * WARM_UP))
-    if step < climb:
-        return config.learning_rate * (step + 1) / climb
-    done = (step - climb + 1) / (config.steps - climb + 1)
-    return config.learning_rate * (0.5 + 0.5 * math.cos(math.pi * done))
+def _due(step: int, steps: int, times: int) -> bool:
+    """Whether something that is done so many times in a training is done after this step."""
+    return step % -(-steps // times) == 0
 
 
 def _finite(loss: float, step: int) -> float:
     if not math.isfinite(loss):
-        raise NonFiniteLoss(f"the loss is {loss} at step {step + 1}; try a lower learning_rate")
+        raise NonFiniteLoss(f"the loss is {loss} at step {step}; try a lower learning_rate")
     return loss
 
 
-def _report(
-    state: TrainingState, config: TrainConfig, on_progress: Callable[[Progress], None] | None
-) -> None:
-    mean = sum(state.losses) / len(state.losses)
+def _report(state: TrainingState, config: TrainConfig) -> Progress | None:
+    """What there is to tell after this step, if it is time; the schedule hears it too."""
+    done = state.schedule.done
+    if done < 1 and not _due(state.step, config.steps, REPORTS):
+        return None
+    loss, excess = (sum(told) / len(told) for told in (state.losses, state.excess))
     state.losses.clear()
-    if on_progress:
-        on_progress(Progress(state.step, config.steps, mean))
+    state.excess.clear()
+    state.schedule.hear(config, excess)
+    return Progress(state.step, done, loss, state.schedule.seconds_left)

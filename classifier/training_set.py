@@ -3,14 +3,31 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from classifier.config import TrainConfig
+from classifier.uncertainty import entropy
 
 SUM_TOLERANCE = 1e-3
+HASHED = 4096  # images at once
+
+
+class Images(Protocol):
+    """Pictures (n, H, W, C) uint8, read by their rows: an array, or what is read from disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, H, W, C)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of a pixel."""
+
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> npt.NDArray[np.uint8]:
+        """(rows, H, W, C) of these."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +38,7 @@ class TrainingSet:
     weights: (n,) float64, at least 0, at least one above it.
     """
 
-    images: npt.NDArray[np.uint8]
+    images: Images
     targets: npt.NDArray[np.float64]
     weights: npt.NDArray[np.float64]
 
@@ -29,19 +46,19 @@ class TrainingSet:
     def checked(
         cls,
         config: TrainConfig,
-        images: npt.NDArray[np.uint8],
+        images: Images,
         targets: npt.NDArray[Any],
         weights: npt.NDArray[Any],
     ) -> Self:
         """Raise ValueError saying which array is wrong and how, or return the set."""
-        side = config.image_size
-        if not len(images):
+        side, count = config.image_size, images.shape[0]
+        if not count:
             raise ValueError("images: there are none to train on")
         if images.dtype != np.uint8:
             raise ValueError(f"images must be uint8, not {images.dtype}")
-        _same("images", images.shape, (len(images), side, side, config.channels))
-        _same("targets", targets.shape, (len(images), config.classes))
-        _same("weights", weights.shape, (len(images),))
+        _same("images", images.shape, (count, side, side, config.channels))
+        _same("targets", targets.shape, (count, config.classes))
+        _same("weights", weights.shape, (count,))
         targets, weights = targets.astype(np.float64), weights.astype(np.float64)
         _measures("targets", targets)
         _measures("weights", weights)
@@ -64,10 +81,18 @@ class TrainingSet:
         std = sample.std(axis=(0, 1, 2), dtype=np.float64)
         return mean.astype(np.float32), np.maximum(std, 1.0).astype(np.float32)
 
+    def doubt(self) -> npt.NDArray[np.float64]:
+        """(n,) nats that each image's target costs a network that knows it: its entropy."""
+        return entropy(self.targets)
+
     def fingerprint(self, config: TrainConfig) -> str:
         """SHA-256 over config and data: the same only for the very same training."""
         digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
-        for array in (self.images, self.targets, self.weights):
+        rows = np.arange(self.images.shape[0])
+        for start in range(0, len(rows), HASHED):
+            part = self.images[rows[start : start + HASHED]]
+            digest.update(np.ascontiguousarray(part).data)
+        for array in (self.targets, self.weights):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 

@@ -45,6 +45,10 @@ class Pictures:
         """The pictures (n, H, W, C) of these images."""
         return self.pixels.read(self.pixels.rows_for(images))
 
+    def pixels_of(self, images: NDArray[np.int64]) -> "Stored":
+        """The same pictures, read from disk only where they are looked at."""
+        return Stored(self.pixels, self.pixels.rows_for(images))
+
     def seen_by(self, network: nn.Module, images: NDArray[np.int64]) -> NDArray[Any]:
         """What a network reads of these images: pictures, or the features that stand for them."""
         if isinstance(network, FeatureNetwork):
@@ -55,10 +59,10 @@ class Pictures:
         """Features (n, FEATURES) of these images; describes those that never were."""
         return self.described(describer, images)[:]
 
-    def described(self, describer: Describer, images: NDArray[np.int64]) -> "Described":
+    def described(self, describer: Describer, images: NDArray[np.int64]) -> "Stored":
         """The same features, read from disk only where they are looked at."""
         store = self._store_with(describer, images, None)
-        return Described(store, store.rows_for(images))
+        return Stored(store, store.rows_for(images))
 
     def describe(self, describer: Describer, *, heard: Heard) -> None:
         """Describe every picture that never was."""
@@ -129,14 +133,24 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Described:
-    """Features of n images that lie in a store, in the rows (n,)."""
+class Stored:
+    """Pictures or features of n images that lie in a store, in the rows (n,)."""
 
     store: ShardStore
     rows: NDArray[np.int64]
 
-    def __getitem__(self, part: slice, /) -> NDArray[np.float16]:
-        """Features (part, FEATURES), copied from disk."""
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, *row)."""
+        return (len(self.rows), *self.store.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of each number."""
+        return self.store.dtype
+
+    def __getitem__(self, part: slice | NDArray[np.int64], /) -> NDArray[Any]:
+        """(part, *row), copied from disk."""
         return self.store.read(self.rows[part])
 
 

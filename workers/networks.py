@@ -14,6 +14,7 @@ from classifier import checkpoint
 from classifier.atomic import replace_file, sync_folder
 from classifier.config import TrainConfig
 from classifier.train import Progress, train
+from classifier.training_set import Images
 from labelhub.projects.models import Project
 from labelhub.rounds.selectors import serving_version
 from workers.places import model_folder
@@ -24,17 +25,18 @@ logger = logging.getLogger(__name__)
 def trained(
     *,
     config: TrainConfig,
-    images: NDArray[np.uint8],
+    images: Images,
     targets: NDArray[np.float64],
     weights: NDArray[np.float64],
     path: Path,
     card: dict[str, object],
+    pretrained: Path | None,
     on_progress: Callable[[Progress], None],
 ) -> checkpoint.LoadedModel:
     """A network for these labels; one that an interrupted run has finished is taken as it is, if
     its config and its card, which names the snapshot it learned from, are the same.
 
-    images (n, H, W, C), targets (n, K), weights (n,).
+    images (n, H, W, C), targets (n, K), weights (n,); ``pretrained`` is the file to start from.
     """
     finished = _finished(path, config, card)
     if finished is not None:
@@ -46,6 +48,7 @@ def trained(
         weights,
         on_progress=on_progress,
         checkpoint=path.with_suffix(".unfinished"),
+        pretrained=pretrained,
     )
     checkpoint.save(path, network, config, card)
     return checkpoint.load(path)

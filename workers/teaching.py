@@ -5,7 +5,6 @@ each kept as it is finished.
 """
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +42,7 @@ class Task:
     card: dict[str, object]  # saved with each network
     shown: Shown
     in_service: Sequence[nn.Module] = ()  # the version's, as networks_in_service gives them
+    pretrained: Path | None = None  # weights that networks start from
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,12 @@ def _network_by_network(task: Task) -> Networks:
     def network(number: int, chosen: NDArray[np.bool_]) -> LoadedModel:
         return trained(
             config=config.with_seed(config.seed * (count + 1) + number),
-            images=task.pictures.of(snapshot.images[chosen]),
+            images=task.pictures.pixels_of(snapshot.images[chosen]),
             targets=snapshot.lessons[chosen],
             weights=snapshot.weights[chosen],
             path=network_path(task.folder, number),
             card=task.card,
+            pretrained=task.pretrained,
             on_progress=_reporter(task.shown, number, count + 1),
         )
 
@@ -135,13 +136,12 @@ def _network_by_network(task: Task) -> Networks:
 
 
 def _reporter(shown: Shown, number: int, networks: int) -> Callable[[Progress], None]:
-    """Shows the progress of one of the networks."""
-    started = time.perf_counter()
+    """Shows the progress of one of the networks, which are taken to need the same time."""
 
     def report(progress: Progress) -> None:
-        done = (number + progress.step / progress.steps) / networks
-        pace = (time.perf_counter() - started) / progress.step
-        left = pace * (progress.steps - progress.step + (networks - 1 - number) * progress.steps)
+        done = (number + progress.done) / networks
+        others = (networks - 1 - number) / max(1 - progress.done, 1e-9)
+        left = progress.seconds_left * (1 + others) if progress.done < 1 else 0.0
         shown(
             {
                 "stage": f"training network {number + 1} of {networks}",

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from torch import nn
 
 from classifier.calibration import fit_temperature
-from classifier.config import Augmentation, TrainConfig
 from classifier.evaluation import evaluate
 from classifier.predict import logits, probabilities
 from classifier.train import NonFiniteLoss
-from labelhub.projects.models import LabelClass, Project
+from labelhub.projects.models import LabelClass
 from labelhub.rounds import services
 from labelhub.rounds.models import Round
 from labelhub.votes.parameters import AnnotatorModel, first_parameters
 from workers.answer_times import measured_costs
 from workers.comparison import Comparison, compare
+from workers.configs import pretrained_file, train_config
 from workers.datasets import Pictures, fill_shards
 from workers.lease import LeaseKeeper
 from workers.networks import networks_in_service, publish
@@ -48,10 +48,6 @@ from workers.teaching import (
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
-AUGMENTATIONS: dict[str, Augmentation] = {
-    Project.Augmentation.UPRIGHT: Augmentation(),
-    Project.Augmentation.OUTLINE: Augmentation.outline(),
-}
 
 
 @dataclass
@@ -159,13 +155,10 @@ def _train(work: Work, snapshot: Snapshot, pictures: Pictures) -> Networks:
     """The fold networks and the one to serve, by the project's recipe."""
     project = work.row.project
     classes = dict(LabelClass.objects.filter(project=project).values_list("pk", "key"))
-    config = TrainConfig(
+    config = train_config(
+        project=project,
         classes=work.model.classes,
-        recipe=project.recipe,
-        image_size=project.image_size,
-        channels=project.channels,
-        steps=project.training_steps,
-        augmentation=AUGMENTATIONS[project.augmentation],
+        networks=fold_networks(project.recipe) + 1,
         seed=work.row.number,
     )
     task = Task(
@@ -181,6 +174,7 @@ def _train(work: Work, snapshot: Snapshot, pictures: Pictures) -> Networks:
         },
         shown=partial(_show, work),
         in_service=_to_go_on_from(work),
+        pretrained=pretrained_file(project),
     )
     return teach(task)
 

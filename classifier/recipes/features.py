@@ -10,6 +10,7 @@ from classifier.features import BLOCKS, FEATURES, Describer
 from classifier.manifold import COORDINATES, LANDMARKS, Manifold
 from classifier.patches import PatchDictionary
 from classifier.pool import LEADING, LENGTH, Pool, neighbourhood, standardised
+from classifier.recipe import Recipe
 
 OPINIONS = len(BLOCKS) + 1  # a head for each block, and one for the place in the pool
 
@@ -92,6 +93,9 @@ class FeatureNetwork(nn.Module):
         return [*rows, functional.normalize(manifold.coordinates(alike), dim=1) * LENGTH]
 
 
-def features(config: TrainConfig) -> FeatureNetwork:
+def build(config: TrainConfig) -> FeatureNetwork:
     """Build it untrained."""
     return FeatureNetwork(config.classes, config.channels)
+
+
+FEATURES_RECIPE = Recipe(build, "linear heads on a network that is trained already")

@@ -49,7 +49,17 @@ class ProjectAdmin(admin.ModelAdmin):
         ),
         (
             "The network",
-            {"fields": ("recipe", "image_size", "channels", "augmentation", "training_steps")},
+            {
+                "fields": (
+                    "recipe",
+                    "image_size",
+                    "channels",
+                    "augmentation",
+                    "training_steps",
+                    "training_minutes",
+                    "pretrained",
+                )
+            },
         ),
     )
 

@@ -7,7 +7,9 @@ class Augmentation(models.TextChoices):
     """How pictures may be changed without changing their class."""
 
     UPRIGHT = "upright", "photographs and text: moved, tilted and relit a little"
+    MIRRORED = "mirrored", "photographs without text: also mirrored, and partly covered"
     OUTLINE = "outline", "shapes and symbols: also turned, mirrored and inverted"
+    NONE = "none", "not at all"
 
 
 class Recipe(models.TextChoices):
@@ -15,6 +17,11 @@ class Recipe(models.TextChoices):
 
     FEATURES = "features", "features: heads on a network that is trained already"
     SEED = "seed", "seed: a small network, trained from the beginning"
+    FAST = "fast", "fast: as small, learns more a second"
+    ALEXNET = "alexnet", "alexnet: five convolutions, dropout"
+    VGG = "vgg", "vgg: pairs of convolutions, deeper for larger pictures"
+    RESNET = "resnet", "resnet: ResNet-18, from the beginning or from weights of your own"
+    EFFICIENT = "efficient", "efficient: EfficientNet-Lite0, all of it fine-tuned; wants a GPU"
 
 
 class Acquisition(models.TextChoices):

@@ -88,7 +88,8 @@ class Project(models.Model):
         choices=Recipe,
         default=Recipe.FEATURES,
         help_text="Features needs the fewest labels and its Rounds take seconds; choose seed where "
-        "tens of thousands of pictures have labels, or 20 ms and 18 kB a picture are too much.",
+        "tens of thousands of pictures have labels, or 20 ms and 18 kB a picture are too much; the "
+        "others are larger (docs/models.md).",
     )
     image_size = models.PositiveSmallIntegerField(
         default=32,
@@ -102,12 +103,24 @@ class Project(models.Model):
         max_length=8,
         choices=Augmentation,
         default=Augmentation.UPRIGHT,
-        help_text="How pictures may be changed without changing their class, of the recipe seed.",
+        help_text="How pictures may be changed without changing their class; not of features.",
     )
     training_steps = models.PositiveIntegerField(
         default=600,
         validators=[MinValueValidator(1)],
-        help_text="Optimiser steps of each training, of the recipe seed.",
+        help_text="Optimiser steps of each training, at most; not of features.",
+    )
+    training_minutes = models.PositiveIntegerField(
+        default=15,
+        validators=[MinValueValidator(1)],
+        help_text="What the trainings of a Round may take together: with less time they take fewer "
+        "steps, and still come to their end. Not of features.",
+    )
+    pretrained = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="Of resnet: a safetensors file on this server to start from, with the keys of "
+        "torchvision's resnet18. Empty: from the beginning.",
     )
     # A minute: a Round of features takes seconds, and twenty people say more in five minutes than
     # the network should wait for. One that takes longer is followed at once, whatever is set here.

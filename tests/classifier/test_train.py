@@ -1,9 +1,13 @@
 """Training: the same in, the same out; broken data is refused; an interruption costs nothing."""
 
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from torch import nn
@@ -21,6 +25,12 @@ TARGETS, WEIGHTS = certain(LABELS), np.ones(48)
 def same_weights(one: nn.Module, other: nn.Module) -> bool:
     mine, theirs = one.state_dict(), other.state_dict()
     return mine.keys() == theirs.keys() and all(torch.equal(mine[k], theirs[k]) for k in mine)
+
+
+def ticking(seconds: float = 1.0) -> Callable[[], float]:
+    """A clock on which so much passes between two looks."""
+    times = itertools.count()
+    return lambda: next(times) * seconds
 
 
 def right_share(network: nn.Module) -> float:
@@ -63,7 +73,8 @@ def test_the_same_seed_gives_the_same_network_and_another_seed_another() -> None
 def test_an_interrupted_training_ends_as_if_it_had_run_through(tmp_path: Path) -> None:
     config, file = small_config(steps=20, augmentation=Augmentation.outline()), tmp_path / "state"
     through: list[Progress] = []
-    straight = train(config, IMAGES, TARGETS, WEIGHTS, on_progress=through.append)
+    data = (config, IMAGES, TARGETS, WEIGHTS)
+    straight = train(*data, on_progress=through.append, clock=ticking())
     seen: list[Progress] = []
 
     def lose_the_lease(progress: Progress) -> None:
@@ -72,10 +83,10 @@ def test_an_interrupted_training_ends_as_if_it_had_run_through(tmp_path: Path) -
         seen.append(progress)
 
     with pytest.raises(TimeoutError, match="lease lost"):
-        train(config, IMAGES, TARGETS, WEIGHTS, on_progress=lose_the_lease, checkpoint=file)
+        train(*data, on_progress=lose_the_lease, checkpoint=file, clock=ticking())
     assert file.exists()
     before = len(seen)
-    resumed = train(config, IMAGES, TARGETS, WEIGHTS, on_progress=seen.append, checkpoint=file)
+    resumed = train(*data, on_progress=seen.append, checkpoint=file, clock=ticking())
     assert same_weights(straight, resumed)
     assert seen[before].step == 13
     assert seen == through
@@ -134,12 +145,12 @@ def test_data_that_teaches_nothing_is_refused(changes: dict[str, Any], complaint
 
 def test_a_loss_that_is_no_number_stops_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(config: Any) -> nn.Module:
-        network = seed_recipe(config)
+        network = seed_recipe.build(config)
         nn.init.constant_(network.get_parameter("stages.logits.bias"), float("nan"))
         return network
 
     seed_recipe = RECIPES["seed"]
-    monkeypatch.setitem(RECIPES, "seed", broken)
+    monkeypatch.setitem(RECIPES, "seed", replace(seed_recipe, build=broken))
     with pytest.raises(NonFiniteLoss, match="nan at step 1"):
         train(small_config(), IMAGES, TARGETS, WEIGHTS)
 
@@ -172,4 +183,57 @@ def test_one_single_picture_can_be_trained_on() -> None:
     reports: list[Progress] = []
     train(small_config(steps=3), IMAGES[:1], TARGETS[:1], WEIGHTS[:1], on_progress=reports.append)
     assert [report.step for report in reports] == [1, 2, 3]
-    assert all(report.steps == 3 and report.loss >= 0 for report in reports)
+    assert [report.done for report in reports] == pytest.approx([1 / 3, 2 / 3, 1])
+    assert all(report.loss >= 0 for report in reports)
+
+
+def test_a_time_budget_brings_a_training_to_its_end_not_to_a_stop() -> None:
+    reports: list[Progress] = []
+    config = small_config(steps=400, seconds=40.0)
+    network = train(
+        config, IMAGES, TARGETS, WEIGHTS, on_progress=reports.append, clock=ticking(0.5)
+    )
+    assert reports[-1].step == 80  # half a second each
+    assert reports[-1].done == 1
+    assert reports[0].seconds_left == pytest.approx(35.0)
+    assert right_share(network) > 0.9
+
+
+def test_a_training_with_nothing_left_to_learn_ends_early_and_as_well() -> None:
+    reports: list[Progress] = []
+    config = small_config(steps=400, enough=0.05)
+    network = train(config, IMAGES, TARGETS, WEIGHTS, on_progress=reports.append)
+    assert 40 < reports[-1].step < 200
+    assert reports[-1].done == 1
+    assert right_share(network) > 0.9
+
+
+def test_doubt_in_the_labels_themselves_is_nothing_to_learn() -> None:
+    soft = 0.6 * TARGETS + 0.4 / 3  # 0.765 nats that no network can take away
+    reports: list[Progress] = []
+    config = small_config(steps=400, enough=0.05)
+    train(config, IMAGES, soft, WEIGHTS, on_progress=reports.append)
+    assert reports[-1].loss > 0.76
+    assert reports[-1].step < 250
+
+
+def test_half_the_width_of_arithmetic_learns_too() -> None:
+    network = train(small_config(steps=80, precision="bfloat16"), IMAGES, TARGETS, WEIGHTS)
+    assert {one.dtype for one in network.state_dict().values()} == {torch.float32}
+    assert right_share(network) > 0.9
+
+
+def test_pictures_are_read_batch_by_batch() -> None:
+    read: list[int] = []
+
+    class OnDisk:
+        shape, dtype = IMAGES.shape, IMAGES.dtype
+
+        def __getitem__(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+            read.append(len(rows))
+            return IMAGES[rows]
+
+    config = small_config(steps=4)
+    from_disk = train(config, OnDisk(), TARGETS, WEIGHTS)
+    assert same_weights(from_disk, train(config, IMAGES, TARGETS, WEIGHTS))
+    assert read[-4:] == [16] * 4

@@ -1,0 +1,52 @@
+"""Several processes that train one network together, each on its share of every batch.
+
+A process belongs to a team when ``torch.distributed`` was started in it, as ``torchrun`` does for
+``python -m classifier train``; else it is alone, and nothing here costs anything.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process is ``rank`` of ``size``."""
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def here(cls) -> Self:
+        """The team of this process."""
+        if distributed.is_available() and distributed.is_initialized():
+            return cls(distributed.get_rank(), distributed.get_world_size())
+        return cls()
+
+    def share(self, batch_size: int) -> slice:
+        """This process's part of a batch. Raises ValueError where the parts would be unequal."""
+        if batch_size % self.size:
+            raise ValueError(f"batch_size {batch_size} does not share out among {self.size}")
+        return slice(self.rank, None, self.size)
+
+    def seed(self, seed: int, step: int) -> int:
+        """What this process draws a step's augmentation and dropout from."""
+        mixed = np.random.SeedSequence([seed, step, self.rank]).generate_state(1, np.uint64)
+        return int(mixed[0] >> np.uint64(1))
+
+    def joined(self, network: nn.Module) -> nn.Module:
+        """The same network, whose gradients are averaged over the team."""
+        return DistributedDataParallel(network) if self.size > 1 else network
+
+    def mean(self, *values: float) -> tuple[float, ...]:
+        """The team's means, the same in every process."""
+        if self.size == 1:
+            return values
+        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        told = torch.tensor(values, dtype=torch.float64, device=device)
+        distributed.all_reduce(told)
+        return tuple((told / self.size).tolist())
