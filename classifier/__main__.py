@@ -1,4 +1,5 @@
-"""``python -m classifier predict MODEL IMAGE...``: a network's word on pictures, one a line."""
+"""``python -m classifier predict MODEL IMAGE...``: a network's word on pictures, one a line;
+``python -m classifier train DATA.npz MODEL``: a network of one's own."""
 
 import argparse
 import json
@@ -10,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from classifier import training_command
 from classifier.checkpoint import BadCheckpoint, LoadedModel, load
 from classifier.dataset import prepare_image
 from classifier.predict import logits, probabilities
+from classifier.train import NonFiniteLoss
 from classifier.uncertainty import entropy
 
 
@@ -24,7 +27,11 @@ def main(arguments: list[str]) -> int:
     predict.add_argument("model", type=Path, help="a model file")
     predict.add_argument("images", type=Path, nargs="+", metavar="image", help="a picture")
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
+    training = commands.add_parser("train", help="train a network on an .npz file")
+    training_command.add_options(training)
     options = parser.parse_args(arguments)
+    if options.command == "train":
+        return _train(options)
     try:
         model = load(options.model)
     except BadCheckpoint as error:
@@ -33,6 +40,18 @@ def main(arguments: list[str]) -> int:
         return _complain(f"{options.model}: {error.strerror or error}")
     codes = [_predict(model, path, as_json=options.json) for path in options.images]
     return max(codes)
+
+
+def _train(options: argparse.Namespace) -> int:
+    try:
+        told = training_command.run(options)
+    except OSError as error:
+        return _complain(f"{error.filename or options.model}: {error.strerror or error}")
+    except (ValueError, NonFiniteLoss) as error:
+        return _complain(str(error))
+    if told:
+        print(told)
+    return 0
 
 
 def _predict(model: LoadedModel, path: Path, *, as_json: bool) -> int:

@@ -16,7 +16,7 @@ def augment(images: Tensor, augmentation: Augmentation, generator: torch.Generat
 
     Draws come from ``generator`` (on the CPU, whatever the device), in a fixed order.
     """
-    changed = _move(images.float(), augmentation, generator)
+    changed = _move(images, augmentation, generator)
     changed = _relight(changed, augmentation, generator)
     if augmentation.noise:
         strength = _uniform(len(images), augmentation.noise, generator).abs() * FULL_RANGE
@@ -34,7 +34,10 @@ def _uniform(count: int, most: float, generator: torch.Generator) -> Tensor:
 def _move(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """Turn, scale, shift and mirror in one resampling; the border's colour fills what opens."""
     if not (augmentation.rotate or augmentation.scale or augmentation.shift or augmentation.flip):
-        return images
+        return images.float()
+    if not (augmentation.rotate or augmentation.scale):
+        return _step(images, augmentation, generator)
+    images = images.float()
     count, _, height, width = images.shape
     angle = _uniform(count, math.radians(augmentation.rotate), generator)
     size = 1 + _uniform(count, augmentation.scale, generator)
@@ -51,8 +54,28 @@ def _move(images: Tensor, augmentation: Augmentation, generator: torch.Generator
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
+def _step(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
+    """Shift by whole pixels and mirror: resampling them would take four times as long."""
+    count, _, height, width = images.shape
+    most = augmentation.shift
+    down, right = torch.randint(-most, most + 1, (2, count, 1), generator=generator)
+    rows = (torch.arange(height) + down).clamp(0, height - 1)  # (images, height)
+    columns = (torch.arange(width) + right).clamp(0, width - 1)  # (images, width)
+    if augmentation.flip:
+        mirrored = torch.rand(count, 1, generator=generator).lt(0.5)
+        columns = torch.where(mirrored, width - 1 - columns, columns)
+    places = rows[:, :, None] * width + columns[:, None, :]  # (images, height, width)
+    places = places + torch.arange(count)[:, None, None] * height * width
+    pixels = images.permute(0, 2, 3, 1).reshape(count * height * width, -1)
+    moved = pixels.index_select(0, places.view(-1).to(images.device))
+    return moved.view(count, height, width, -1).permute(0, 3, 1, 2).float()
+
+
 def _relight(images: Tensor, augmentation: Augmentation, generator: torch.Generator) -> Tensor:
     """Change brightness and contrast of each image as a whole, and each channel on its own."""
+    light = (augmentation.brightness, augmentation.contrast, augmentation.colour)
+    if not (any(light) or augmentation.invert):
+        return images
     count, channels = images.shape[:2]
     gain = 1 + _uniform(count, augmentation.contrast, generator)[:, None]  # (images, 1)
     lift = _uniform(count, augmentation.brightness, generator)[:, None] * FULL_RANGE

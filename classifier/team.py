@@ -42,6 +42,12 @@ class Team:
         """The same network, whose gradients are averaged over the team."""
         return DistributedDataParallel(network) if self.size > 1 else network
 
+    def settle(self, network: nn.Module) -> None:
+        """Let all go on with the first one's running statistics: each has seen its own pictures."""
+        if self.size > 1:
+            for buffer in network.buffers():
+                distributed.broadcast(buffer, src=0)
+
     def mean(self, *values: float) -> tuple[float, ...]:
         """The team's means, the same in every process."""
         if self.size == 1:

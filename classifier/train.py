@@ -91,6 +91,7 @@ def train(
                 file.keep(state)
     if file:
         file.remove()
+    Team.here().settle(state.network)
     return folded(state.network).eval()
 
 

@@ -1,0 +1,1 @@
+"""``bench_training``: how fast and how well recipes learn, beside a tutorial's loop."""
