@@ -1,11 +1,13 @@
 """From a recipe's name to a config and an untrained network. A new one is a file and a line."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from classifier.config import TrainConfig
+from classifier.ensemble import JOINED, EnsembleNetwork
 from classifier.recipe import Recipe
 from classifier.recipes.alexnet import ALEXNET
 from classifier.recipes.efficient import EFFICIENT
@@ -49,10 +51,14 @@ def configured(name: str, **settings: Any) -> TrainConfig:
 def build(config: TrainConfig) -> nn.Module:
     """Return the untrained network of ``config.recipe``, its weights drawn from ``config.seed``.
 
-    The network takes pixels (n, C, H, W) on the 0..255 scale, uint8 or float, and gives logits
-    (n, classes). The process's own random state is left as it was. Raises ValueError for an
-    unknown recipe, or when the recipe cannot take the config's image size.
+    Recipes joined by a plus sign make an ensemble of them. The network takes pixels (n, C, H, W) on
+    the 0..255 scale, uint8 or float, and gives logits (n, classes). The process's own random state
+    is left as it was. Raises ValueError for an unknown recipe, or when the recipe cannot take the
+    config's image size.
     """
+    if JOINED in config.recipe:
+        names = config.recipe.split(JOINED)
+        return EnsembleNetwork({name: build(replace(config, recipe=name)) for name in names})
     by = recipe(config.recipe)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

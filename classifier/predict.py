@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from classifier.compute import cpu_threads, device_for
+from classifier.ensemble import Readings
 
 CPU_BATCH = 64  # the fastest of 16 to 512 for the seed recipe on two cores
 READABLE = ((4, "uint8"), (2, "float16"))  # pictures, or the features that stand for them
@@ -16,7 +17,7 @@ GPU_BATCH = 1024  # six times as fast as 64 on one H200; larger gains 2 %
 
 def logits(
     network: nn.Module,
-    images: npt.NDArray[Any],
+    images: npt.NDArray[Any] | Readings,
     *,
     batch_size: int | None = None,
     device: str = "auto",
@@ -25,13 +26,15 @@ def logits(
     """What the network says about every image: (n, K) float32, n may be 0.
 
     images: (n, H, W, C) uint8, a memory map is read batch by batch; or (n, d) float16, the features
-    that stand for them where the network reads such. batch_size: None takes what is
+    that stand for them where the network reads such; or what each member of an ensemble reads.
+    batch_size: None takes what is
     quick on the device. The network is moved to the device and put in evaluation mode. Raises
     ValueError when the images are no such array, RuntimeError from torch when their size is not
     the network's.
     """
-    if (images.ndim, images.dtype.name) not in READABLE:
-        raise ValueError(f"images must be (n, H, W, C) uint8, not {images.shape} {images.dtype}")
+    for part in images.parts if isinstance(images, Readings) else (images,):
+        if (part.ndim, part.dtype.name) not in READABLE:
+            raise ValueError(f"images must be (n, H, W, C) uint8, not {part.shape} {part.dtype}")
     place = device_for(device)
     if batch_size is None:
         batch_size = GPU_BATCH if place.type == "cuda" else CPU_BATCH
@@ -41,10 +44,17 @@ def logits(
     answers = []
     with cpu_threads(threads), torch.inference_mode():
         for start in range(0, max(1, len(images)), batch_size):
-            batch = torch.from_numpy(np.array(images[start : start + batch_size]))
-            seen = batch.permute(0, 3, 1, 2) if batch.ndim == 4 else batch  # (batch, C, H, W)
-            answers.append(network(seen.to(place)).float().cpu().numpy())  # (batch, classes)
+            seen = _seen(images[start : start + batch_size], place)  # (batch, C, H, W)
+            answers.append(network(seen).float().cpu().numpy())  # (batch, classes)
     return np.concatenate(answers)
+
+
+def _seen(part: npt.NDArray[Any] | Readings, place: torch.device) -> Tensor | list[Tensor]:
+    """What the network is given of a few images."""
+    if isinstance(part, Readings):
+        return [one for read in part.parts if isinstance(one := _seen(read, place), Tensor)]
+    batch = torch.from_numpy(np.array(part))
+    return (batch.permute(0, 3, 1, 2) if batch.ndim == 4 else batch).to(place)
 
 
 def probabilities(logits: npt.NDArray[Any], temperature: float = 1.0) -> npt.NDArray[np.float32]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from classifier.config import Augmentation, TrainConfig
 from classifier.model import configured, recipe
 from labelhub.projects.models import Project
+from workers.lessons import AUTO, FEATURES, FEW_FOLD_NETWORKS
 
 AUGMENTATIONS: dict[str, Augmentation] = {
     Project.Augmentation.UPRIGHT: Augmentation(),
@@ -16,18 +17,19 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 ENOUGH = 0.01  # nats an image: what is left to learn then is not worth the time
 
 
-def train_config(*, project: Project, classes: int, networks: int, seed: int) -> TrainConfig:
-    """The config of each of so many networks, which share the project's minutes.
+def train_config(*, project: Project, classes: int, seed: int) -> TrainConfig:
+    """The config of each network of a Round; those trained one by one share the project's minutes.
 
-    Raises ValueError naming the file where the project's pretrained weights cannot be read.
+    Of ``auto`` it is that of ``features``, from which the others are made. Raises ValueError naming
+    the file where the project's pretrained weights cannot be read.
     """
     return configured(
-        project.recipe,
+        _recipe(project),
         classes=classes,
         image_size=project.image_size,
         channels=project.channels,
         steps=project.training_steps,
-        seconds=60 * project.training_minutes / networks,
+        seconds=60 * project.training_minutes / (FEW_FOLD_NETWORKS + 1),
         enough=ENOUGH,
         augmentation=AUGMENTATIONS[project.augmentation],
         pretrained=_hash_of(pretrained_file(project)),
@@ -37,12 +39,16 @@ def train_config(*, project: Project, classes: int, networks: int, seed: int) ->
 
 def pretrained_file(project: Project) -> Path | None:
     """The file of weights that the project's networks start from: its own, or the recipe's."""
-    by = recipe(project.recipe)
+    by = recipe(_recipe(project))
     if by.start is None:
         return None
     if project.pretrained:
         return Path(project.pretrained)
     return by.start_file() if by.start_file else None
+
+
+def _recipe(project: Project) -> str:
+    return FEATURES if project.recipe == AUTO else project.recipe
 
 
 def _hash_of(path: Path | None) -> str | None:

@@ -14,6 +14,7 @@ from torch import nn
 from classifier import pool
 from classifier.config import TrainConfig
 from classifier.dataset import ShardStore, prepare_image
+from classifier.ensemble import EnsembleNetwork, Readings, members_of
 from classifier.features import FEATURES, Describer
 from classifier.pool import BadPool, Pool
 from classifier.recipes.features import FeatureNetwork
@@ -49,8 +50,15 @@ class Pictures:
         """The same pictures, read from disk only where they are looked at."""
         return Stored(self.pixels, self.pixels.rows_for(images))
 
-    def seen_by(self, network: nn.Module, images: NDArray[np.int64]) -> NDArray[Any]:
-        """What a network reads of these images: pictures, or the features that stand for them."""
+    def seen_by(self, network: nn.Module, images: NDArray[np.int64]) -> NDArray[Any] | Readings:
+        """What a network reads of these images: pictures, or the features that stand for them; of
+        an ensemble, what each member does."""
+        if isinstance(network, EnsembleNetwork):
+            return Readings(tuple(self.read_by(one, images) for one in members_of(network)))
+        return self.read_by(network, images)
+
+    def read_by(self, network: nn.Module, images: NDArray[np.int64]) -> NDArray[Any]:
+        """The same of a network that is no ensemble."""
         if isinstance(network, FeatureNetwork):
             return self.features(network.describer, images)
         return self.of(images)
@@ -67,6 +75,12 @@ class Pictures:
     def describe(self, describer: Describer, *, heard: Heard) -> None:
         """Describe every picture that never was."""
         self._store_with(describer, np.sort(self.ids), heard)
+
+    def undescribed(self) -> int:
+        """How many pictures are still to be described for the project's own describer."""
+        if not self._dictionary.is_file():
+            return len(self.ids)
+        return len(self._store(self.describer()).missing(self.ids))
 
     def pool(self, describer: Describer) -> Pool:
         """What all the pictures tell; learned anew where others have come, some were excluded, or
@@ -95,16 +109,20 @@ class Pictures:
         self, describer: Describer, images: NDArray[np.int64], heard: Heard | None
     ) -> ShardStore:
         """The store of features, with these images in it."""
-        name = f"features-{describer.name}"
-        if name not in self._features:
-            self._features[name] = ShardStore(self._beside(name), (FEATURES,), np.float16)
-        store = self._features[name]
+        store = self._store(describer)
         missing = store.missing(images)
         for done, part in enumerate(_batches(missing)):
             if heard:
                 heard(done * BATCH / len(missing))
             store.append(part.tolist(), describer.describe(self.of(part)))
         return store
+
+    def _store(self, describer: Describer) -> ShardStore:
+        """The store of a describer's features, opened once."""
+        name = f"features-{describer.name}"
+        if name not in self._features:
+            self._features[name] = ShardStore(self._beside(name), (FEATURES,), np.float16)
+        return self._features[name]
 
     def described_by(self) -> dict[str, Path]:
         """The folder of features of each describer that made any, by its name."""
@@ -117,7 +135,7 @@ class Pictures:
         It stays the same from then on, also where a picture that it saw is excluded, or every
         picture would have to be described anew. It holds no picture: only means of patches.
         """
-        path = self._beside("dictionary") / "patches.safetensors"
+        path = self._dictionary
         if path.is_file():
             return Describer.load(path)
         ids = np.sort(self.ids)
@@ -125,6 +143,10 @@ class Pictures:
         learned = Describer.learned(self.of(ids[::every]))  # refuses none in words
         learned.save(path)
         return learned
+
+    @property
+    def _dictionary(self) -> Path:
+        return self._beside("dictionary") / "patches.safetensors"
 
     def _beside(self, name: str) -> Path:
         folder = self.pixels.folder / name

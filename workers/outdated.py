@@ -4,6 +4,7 @@ import logging
 import shutil
 from pathlib import Path
 
+from classifier.ensemble import members_of
 from classifier.recipes.features import FeatureNetwork
 from labelhub.projects.models import Project
 from labelhub.rounds.selectors import serving_version, version_before
@@ -52,4 +53,5 @@ def _names(project: Project) -> list[str]:
         for version in (serving, before)
         if version
     ]
-    return [one.describer.name for one in networks if isinstance(one, FeatureNetwork)]
+    members = [one for network in networks for one in members_of(network)]
+    return [one.describer.name for one in members if isinstance(one, FeatureNetwork)]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from classifier.batches import disagreement, diverse_batch
 from classifier.checkpoint import BadCheckpoint
+from classifier.ensemble import members_of
 from classifier.predict import logits, probabilities
 from classifier.uncertainty import entropy
 from labelhub.projects.models import Image, Project
@@ -229,7 +230,8 @@ def _places_in_batch(
     unsure = _left_over(version.project, images[still], priors[still])
     likely = np.argsort(-unsure, kind="stable")[: CANDIDATES_A_PLACE * batch]
     network = load_network(project=version.project, sha256=version.sha256)
-    seen = pictures.seen_by(network, images[still[likely]]).reshape(len(likely), -1)
+    first, *_ = members_of(network)
+    seen = pictures.read_by(first, images[still[likely]]).reshape(len(likely), -1)
     picked = diverse_batch(seen, unsure[likely], batch, seed=version.number)
     scores[still[likely[picked]]] = 1 - np.arange(len(picked)) / len(picked)
     return scores

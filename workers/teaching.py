@@ -5,68 +5,38 @@ each kept as it is finished.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from classifier import checkpoint
 from classifier.checkpoint import LoadedModel
-from classifier.config import TrainConfig
+from classifier.ensemble import members_of
 from classifier.features import Describer
 from classifier.heads import Lessons, train_heads
 from classifier.recipes.features import FeatureNetwork
 from classifier.train import Progress
-from workers.datasets import Pictures
+from workers.choosing import choose
+from workers.lessons import (
+    AUTO,
+    FEATURES,
+    Networks,
+    Shown,
+    Task,
+    fold_networks,
+    network_path,
+)
 from workers.networks import trained
-from workers.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
-FEATURE_RECIPES = ("features",)
-FOLD_NETWORKS = {"features": 10}  # more networks give better priors, where they cost seconds
-FEW_FOLD_NETWORKS = 2
-Shown = Callable[[dict[str, object]], None]  # shows progress; what it raises ends the training
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a Round has to teach, from what, and where its networks are kept."""
-
-    config: TrainConfig
-    snapshot: Snapshot
-    pictures: Pictures
-    folder: Path
-    card: dict[str, object]  # saved with each network
-    shown: Shown
-    in_service: Sequence[nn.Module] = ()  # the version's, as networks_in_service gives them
-    pretrained: Path | None = None  # weights that networks start from
-
-
-@dataclass(frozen=True)
-class Networks:
-    """The fold networks, by the fold they did not see, and the one to serve."""
-
-    folds: list[LoadedModel]
-    served: LoadedModel
-
-
-def fold_networks(recipe: str) -> int:
-    """How many networks give the priors of a version of this recipe."""
-    return FOLD_NETWORKS.get(recipe, FEW_FOLD_NETWORKS)
-
-
-def network_path(folder: Path, number: int) -> Path:
-    """Where a Round keeps its networks: the folds' from 0 on, then the served one."""
-    return folder / f"network-{number}.safetensors"
-
-
-def teach(task: Task) -> Networks:
-    """The networks of a Round, their files in the task's folder."""
-    by = _heads if task.config.recipe in FEATURE_RECIPES else _network_by_network
-    return by(task)
+def teach(task: Task, *, recipe: str) -> Networks:
+    """The networks of a Round, their files under the task's folder."""
+    if recipe == AUTO:
+        return choose(task, heads=_heads, scratch=_network_by_network)
+    return _heads(task) if recipe == FEATURES else _network_by_network(task)
 
 
 def _heads(task: Task) -> Networks:
@@ -102,12 +72,13 @@ def _heads(task: Task) -> Networks:
         path = network_path(task.folder, number)
         checkpoint.save(path, network, config, task.card, alone=False)
         loaded.append(checkpoint.load(path))
-    return Networks(loaded[:-1], loaded[-1])
+    return Networks(loaded[:-1], loaded[-1], task.folder)
 
 
 def _to_go_on_from(task: Task, describer: Describer) -> list[FeatureNetwork]:
     """The networks in service, where they read the same features and there is one a fold."""
-    of_kind = [one for one in task.in_service if isinstance(one, FeatureNetwork)]
+    members = [one for network in task.in_service for one in members_of(network)]
+    of_kind = [one for one in members if isinstance(one, FeatureNetwork)]
     alike = [one for one in of_kind if one.describer.name == describer.name]
     return alike if len(alike) == fold_networks(task.config.recipe) + 1 else []
 
@@ -132,7 +103,7 @@ def _network_by_network(task: Task) -> Networks:
     use = snapshot.trainable
     groups = snapshot.folds % count
     folds = [network(fold, use & (groups != fold)) for fold in range(count)]
-    return Networks(folds, network(count, use))
+    return Networks(folds, network(count, use), task.folder)
 
 
 def _reporter(shown: Shown, number: int, networks: int) -> Callable[[Progress], None]:

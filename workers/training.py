@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -31,20 +31,14 @@ from workers.comparison import Comparison, compare
 from workers.configs import pretrained_file, train_config
 from workers.datasets import Pictures, fill_shards
 from workers.lease import LeaseKeeper
+from workers.lessons import FEATURE_RECIPES, Choice, Networks, Task, fold_networks, network_path
 from workers.networks import networks_in_service, publish
 from workers.outdated import clear_features
 from workers.places import round_folder
 from workers.promotion import decide
 from workers.ranking import shard_spans
 from workers.snapshot import NotEnoughToLearn, Snapshot, take_snapshot
-from workers.teaching import (
-    FEATURE_RECIPES,
-    Networks,
-    Task,
-    fold_networks,
-    network_path,
-    teach,
-)
+from workers.teaching import teach
 
 logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -158,7 +152,6 @@ def _train(work: Work, snapshot: Snapshot, pictures: Pictures) -> Networks:
     config = train_config(
         project=project,
         classes=work.model.classes,
-        networks=fold_networks(project.recipe) + 1,
         seed=work.row.number,
     )
     task = Task(
@@ -175,8 +168,9 @@ def _train(work: Work, snapshot: Snapshot, pictures: Pictures) -> Networks:
         shown=partial(_show, work),
         in_service=_to_go_on_from(work),
         pretrained=pretrained_file(project),
+        tried=_tried(work),
     )
-    return teach(task)
+    return teach(task, recipe=project.recipe)
 
 
 def _to_go_on_from(work: Work) -> list[nn.Module]:
@@ -185,6 +179,13 @@ def _to_go_on_from(work: Work) -> list[nn.Module]:
     if project.recipe not in FEATURE_RECIPES:
         return []
     return networks_in_service(project=project, label_classes=classes)
+
+
+def _tried(work: Work) -> Choice | None:
+    """What ``auto`` chose from for the newest version, or for one that it goes back to."""
+    newest = work.row.project.model_versions.order_by("-number").first()
+    told = newest.metrics.get("choice") if newest else None
+    return Choice(**told) if told else None
 
 
 def _show(work: Work, progress: dict[str, object]) -> None:
@@ -238,7 +239,7 @@ def _publish(
         fewest=comparison.fewest,
     )
     for number, model in enumerate([*networks.folds, networks.served]):
-        path = network_path(round_folder(work.row), number)
+        path = network_path(networks.folder, number)
         publish(project=work.row.project, model=model, path=path)
     services.publish_model_version(
         claim=work.claim,
@@ -262,13 +263,17 @@ def _version(
     """What the training made and the evaluation found."""
     scores = evaluate(comparison.new, comparison.labels).to_dict() if len(comparison.labels) else {}
     return services.NewModelVersion(
-        recipe=work.row.project.recipe,
+        recipe=networks.served.config.recipe,
         config=networks.served.config.to_dict(),
         label_classes=work.model.label_classes,
         sha256=networks.served.sha256,
         fold_sha256=[model.sha256 for model in networks.folds],
         temperature=temperature,
-        metrics={**scores, "measured_on": comparison.measured_on},
+        metrics={
+            **scores,
+            "measured_on": comparison.measured_on,
+            **({"choice": asdict(networks.choice)} if networks.choice else {}),
+        },
         provisional=comparison.provisional,
         crowd=snapshot.crowd,
         costs=measured_costs(project=work.row.project),

@@ -15,6 +15,7 @@ class Augmentation(models.TextChoices):
 class Recipe(models.TextChoices):
     """What learns; ``classifier.model.RECIPES`` has one of each name."""
 
+    AUTO = "auto", "auto: features, and a network of one's own where labels are many"
     FEATURES = "features", "features: heads on a network that is trained already"
     SEED = "seed", "seed: a small network, trained from the beginning"
     FAST = "fast", "fast: as small, learns more a second"

@@ -15,8 +15,9 @@ from labelhub.votes.services import refresh_consensus
 from tests.factories import NOON
 from tests.pictured import EDGE, striped_project, vote_rightly
 from workers import training
+from workers.lessons import Task, fold_networks
 from workers.snapshot import Snapshot, take_snapshot
-from workers.teaching import Task, fold_networks, teach
+from workers.teaching import teach
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,7 +43,7 @@ def taught(snapshot: Snapshot, folder: Path) -> list[np.ndarray]:
         card={},
         shown=lambda progress: None,
     )
-    networks = teach(task)
+    networks = teach(task, recipe="seed")
     return [
         np.concatenate([tensor.numpy().ravel() for tensor in model.network.state_dict().values()])
         for model in (*networks.folds, networks.served)

@@ -1,0 +1,165 @@
+"""The recipe ``auto``: tries what corpus, pictures and time allow, and keeps what fits best.
+
+Heads on features are there in seconds. Where labels are many enough for it, a network is also
+trained from the beginning, and the two are averaged; how well each fits is told by the fold
+networks, on images that they have not seen. What was kept is kept until there are twice as many
+labels.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from classifier import checkpoint
+from classifier.backbone import SMALLEST_EDGE
+from classifier.checkpoint import LoadedModel
+from classifier.config import TrainConfig
+from classifier.ensemble import EnsembleNetwork
+from classifier.fitting import LEAST, fit_opinions
+from classifier.model import build, configured
+from classifier.predict import logits
+from workers.lessons import (
+    FEATURES,
+    FEW_FOLD_NETWORKS,
+    Choice,
+    Networks,
+    Task,
+    network_path,
+)
+
+logger = logging.getLogger(__name__)
+SCRATCH = "fast"
+BOTH = f"{FEATURES}+{SCRATCH}"
+ENOUGH_LABELS = 50  # a class; with fewer a network from the beginning only costs time
+MORE_LABELS = 2.0  # times those of the last trial, before there is another
+CLEARLY = 0.01  # share of the misfit that a second network must take away to be worth its time
+SECONDS_A_PICTURE = 0.02  # that describing one of SMALLEST_EDGE takes
+Teach = Callable[[Task], Networks]
+
+
+def choose(task: Task, *, heads: Teach, scratch: Teach) -> Networks:
+    """The networks of what is kept: heads, a network from the beginning, or both as one."""
+    wanted = _candidates(task)
+    logger.info("auto: %s is tried", " and ".join(wanted))
+    found: dict[str, Networks] = {}
+    if FEATURES in wanted:
+        found[FEATURES] = heads(_of(task, FEATURES))
+    if SCRATCH in wanted:
+        found[SCRATCH] = scratch(_of(task, SCRATCH))
+    if len(found) == 1:
+        (only,) = found.values()
+        return replace(only, choice=task.tried)
+    return _kept(task, found)
+
+
+def _candidates(task: Task) -> tuple[str, ...]:
+    """The recipes that are worth a trial now."""
+    labels, tried = int(task.snapshot.trainable.sum()), task.tried
+    if not _describable(task):
+        return (SCRATCH,)
+    if labels < ENOUGH_LABELS * task.config.classes:
+        return (FEATURES,)
+    if tried is None or labels >= MORE_LABELS * tried.labels or tried.kept != FEATURES:
+        return (FEATURES, SCRATCH)
+    return (FEATURES,)
+
+
+def _describable(task: Task) -> bool:
+    """Whether the pictures can be described in the time that a Round may take."""
+    edge = max(SMALLEST_EDGE, task.config.image_size)
+    each = SECONDS_A_PICTURE * (edge / SMALLEST_EDGE) ** 2
+    left = task.pictures.undescribed() * each
+    seconds = task.config.seconds
+    return seconds is None or left <= seconds * (FEW_FOLD_NETWORKS + 1)
+
+
+def _of(task: Task, recipe: str) -> Task:
+    """The task for one of the candidates; its files lie beside the others'."""
+    folder = task.folder / recipe
+    folder.mkdir(exist_ok=True)
+    old = task.config
+    config = configured(
+        recipe, classes=old.classes, image_size=old.image_size, channels=old.channels,
+        steps=old.steps, seconds=old.seconds, enough=old.enough, augmentation=old.augmentation,
+        seed=old.seed, threads=old.threads, device=old.device,
+    )  # fmt: skip
+    return replace(task, config=config, folder=folder)
+
+
+def _kept(task: Task, found: dict[str, Networks]) -> Networks:
+    """What fits best of the candidates and the two of them together."""
+    use = task.snapshot.trainable
+    targets = torch.from_numpy(task.snapshot.targets[use]).float()  # (n, K)
+    said = torch.stack([_out_of_fold(task, networks) for networks in found.values()])
+    opinion = fit_opinions(said, targets)  # (2,)
+    together = torch.einsum("m,mnk->nk", opinion, said)
+    alone = {name: _misfit(one, targets) for name, one in zip(found, said, strict=True)}
+    misfit = alone | {BOTH: _misfit(together, targets)}
+    best = min(alone, key=alone.__getitem__)
+    kept = BOTH if misfit[BOTH] < (1 - CLEARLY) * misfit[best] else best
+    choice = Choice(kept, len(targets), {name: round(value, 5) for name, value in misfit.items()})
+    logger.info("auto: %s is kept, misfit %s", kept, choice.misfit)
+    if kept != BOTH:
+        return replace(found[kept], choice=choice)
+    return replace(_together(task, found, opinion), choice=choice)
+
+
+def _out_of_fold(task: Task, networks: Networks) -> Tensor:
+    """(n, K) log-softmax of the trainable images, each by the network that has not seen it."""
+    snapshot = task.snapshot
+    use = np.flatnonzero(snapshot.trainable)
+    said = np.zeros((len(use), task.config.classes), dtype=np.float32)
+    folds = snapshot.folds[use] % len(networks.folds)
+    for fold, model in enumerate(networks.folds):
+        chosen = folds == fold
+        if chosen.any():
+            seen = task.pictures.seen_by(model.network, snapshot.images[use[chosen]])
+            said[chosen] = logits(model.network, seen)
+    return functional.log_softmax(torch.from_numpy(said), dim=1)
+
+
+def _misfit(said: Tensor, targets: Tensor) -> float:
+    """Mean nats an image, at its best temperature."""
+    warmth = fit_opinions(said[None], targets)
+    logs = functional.log_softmax(warmth * said, dim=1) + targets.clamp(min=LEAST).log()
+    return float(-logs.logsumexp(dim=1).mean())
+
+
+def _together(task: Task, found: dict[str, Networks], opinion: Tensor) -> Networks:
+    """The ensembles: for each fold of the most folds, of members none of which has seen it.
+
+    The folds of few networks are whole numbers of those of many: fold k of ten is in fold k mod 2
+    of two.
+    """
+    count = max(len(networks.folds) for networks in found.values())
+    folds = [
+        [networks.folds[fold % len(networks.folds)] for networks in found.values()]
+        for fold in range(count)
+    ]
+    served = [networks.served for networks in found.values()]
+    config = replace(found[FEATURES].served.config, recipe=BOTH)
+    made = [
+        _joined(task, config, members, opinion, number)
+        for number, members in enumerate([*folds, served])
+    ]
+    return Networks(made[:-1], made[-1], task.folder)
+
+
+def _joined(
+    task: Task, config: TrainConfig, members: Sequence[LoadedModel], opinion: Tensor, number: int
+) -> LoadedModel:
+    """One ensemble, saved."""
+    network = build(config)
+    if not isinstance(network, EnsembleNetwork):
+        raise TypeError(f"recipe {config.recipe!r} is no ensemble")
+    for place, member in zip(network.members.values(), members, strict=True):
+        place.load_state_dict(member.network.state_dict())
+    network.weigh(opinion)
+    path = network_path(task.folder, number)
+    checkpoint.save(path, network.eval(), config, task.card, alone=False)
+    return checkpoint.load(path)
