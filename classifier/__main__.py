@@ -1,9 +1,11 @@
 """``python -m classifier predict MODEL IMAGE...``: a network's word on pictures, one a line;
-``python -m classifier train DATA.npz MODEL``: a network of one's own."""
+``python -m classifier train DATA.npz MODEL``: a network of one's own; ``python -m classifier draw
+MODEL|RECIPE OUT.svg``: a network's stages as a picture."""
 
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from classifier import training_command
+from classifier import drawing_command, training_command
 from classifier.checkpoint import BadCheckpoint, LoadedModel, load
 from classifier.dataset import prepare_image
 from classifier.predict import logits, probabilities
 from classifier.train import NonFiniteLoss
 from classifier.uncertainty import entropy
+
+OTHERS = {"train": training_command.run, "draw": drawing_command.run}
 
 
 def main(arguments: list[str]) -> int:
@@ -29,9 +33,11 @@ def main(arguments: list[str]) -> int:
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     training = commands.add_parser("train", help="train a network on an .npz file")
     training_command.add_options(training)
+    drawing = commands.add_parser("draw", help="draw a network's stages as SVG")
+    drawing_command.add_options(drawing)
     options = parser.parse_args(arguments)
-    if options.command == "train":
-        return _train(options)
+    if options.command in OTHERS:
+        return _run(OTHERS[options.command], options)
     try:
         model = load(options.model)
     except BadCheckpoint as error:
@@ -42,9 +48,9 @@ def main(arguments: list[str]) -> int:
     return max(codes)
 
 
-def _train(options: argparse.Namespace) -> int:
+def _run(command: Callable[[argparse.Namespace], str], options: argparse.Namespace) -> int:
     try:
-        told = training_command.run(options)
+        told = command(options)
     except OSError as error:
         return _complain(f"{error.filename or options.model}: {error.strerror or error}")
     except (ValueError, NonFiniteLoss) as error:

@@ -11,8 +11,9 @@ WIDTH = 960  # of the picture; stages that do not fit go on in the next line
 LINE = 150  # from one line of stages to the next
 LEFT, TOP = 16, 52
 TALLEST = 84.0  # of a sheet or a bar
-GAP = 26
-SHEETS = 7  # drawn of a stack, at most
+GAP = 18
+SHADES = (0.35, 0.43, 0.51, 0.59, 0.67, 0.75, 0.83)  # of the sheets of a stack, the first in front
+SHEETS = len(SHADES)
 STYLE = """
 svg{font:12px/1.2 system-ui,sans-serif;--ink:#22262e;--soft:#667085;--pixels:#8a94a6;
 --convolution:#2f6fde;--relu:#e0912f;--pooling:#2a9d6f;--row:#7a5cc9;--said:#cf3e5b;--other:#5f7f95}
@@ -74,10 +75,10 @@ def _stage(stage: Stage, shape: Shape, x: float, y: float) -> str:
     colour = f"var(--{COLOURS.get(stage.kind, 'other')})"
     top = y + (TALLEST - shape.edge) / 2
     if shape.sheets:
+        size = f'width="{shape.edge:.1f}" height="{shape.edge:.1f}" rx="2" fill="{colour}"'
         drawing = "".join(
-            f'<rect x="{x + 4 * n:.1f}" y="{top - 3 * n + 9:.1f}" width="{shape.edge:.1f}" '
-            f'height="{shape.edge:.1f}" rx="2" fill="{colour}" fill-opacity="{0.35 + 0.08 * n:.2f}"/>'
-            for n in reversed(range(shape.sheets))
+            f'<rect x="{x + 4 * n:.1f}" y="{top + 9 - 3 * n:.1f}" {size} fill-opacity="{shade}"/>'
+            for n, shade in reversed(list(enumerate(SHADES[: shape.sheets])))
         )
     else:
         drawing = (
