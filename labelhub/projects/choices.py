@@ -25,6 +25,11 @@ class Recipe(models.TextChoices):
     EFFICIENT = "efficient", "efficient: EfficientNet-Lite0, all of it fine-tuned; wants a GPU"
 
 
+def recipes() -> list[tuple[str, str]]:
+    """Of the field: a function, so that a new recipe needs no migration."""
+    return list(Recipe.choices)
+
+
 class Acquisition(models.TextChoices):
     """Which images are asked about first."""
 

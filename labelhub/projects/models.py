@@ -85,7 +85,7 @@ class Project(models.Model):
     # The network and its schedule.
     recipe = models.CharField(
         max_length=32,
-        choices=Recipe,
+        choices=choices.recipes,
         default=Recipe.FEATURES,
         help_text="Features needs the fewest labels and its Rounds take seconds; choose seed where "
         "tens of thousands of pictures have labels, or 20 ms and 18 kB a picture are too much; the "
