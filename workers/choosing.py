@@ -21,7 +21,7 @@ from classifier.checkpoint import LoadedModel
 from classifier.config import TrainConfig
 from classifier.ensemble import EnsembleNetwork
 from classifier.fitting import LEAST, fit_opinions
-from classifier.model import build, configured
+from classifier.model import RECIPES, build, configured
 from classifier.predict import logits
 from workers.lessons import (
     FEATURES,
@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 SCRATCH = "fast"
 BOTH = f"{FEATURES}+{SCRATCH}"
 ENOUGH_LABELS = 50  # a class; with fewer a network from the beginning only costs time
+EPOCHS = 8  # of a network from the beginning, if there is time
 MORE_LABELS = 2.0  # times those of the last trial, before there is another
 CLEARLY = 0.01  # share of the misfit that a second network must take away to be worth its time
 SECONDS_A_PICTURE = 0.02  # that describing one of SMALLEST_EDGE takes
@@ -83,9 +84,11 @@ def _of(task: Task, recipe: str) -> Task:
     folder = task.folder / recipe
     folder.mkdir(exist_ok=True)
     old = task.config
+    batch = RECIPES[recipe].batch_size
+    steps = max(old.steps, round(EPOCHS * task.snapshot.trainable.sum() / batch))
     config = configured(
         recipe, classes=old.classes, image_size=old.image_size, channels=old.channels,
-        steps=old.steps, seconds=old.seconds, enough=old.enough, augmentation=old.augmentation,
+        steps=steps, seconds=old.seconds, enough=old.enough, augmentation=old.augmentation,
         seed=old.seed, threads=old.threads, device=old.device,
     )  # fmt: skip
     return replace(task, config=config, folder=folder)
