@@ -15,6 +15,7 @@ from classifier import backbone
 from classifier.config import TrainConfig
 from classifier.folding import folded, with_norms
 from classifier.model import build, configured
+from classifier.predict import logits
 from classifier.recipe import BadWeights
 from classifier.recipes import efficient, resnet
 from classifier.train import train
@@ -162,3 +163,14 @@ def test_a_training_starts_from_the_file_its_config_names_by_hash(tmp_path: Path
         train(other, IMAGES, certain(LABELS), ones, pretrained=path)
     with pytest.raises(BadWeights, match="'resnet' has no pretrained weights"):
         train(other, IMAGES, certain(LABELS), ones)
+
+
+def test_efficient_tells_bars_from_blots_after_few_steps() -> None:
+    images, labels = bars(48)
+    config = configured(
+        "efficient", classes=3, image_size=16, steps=25, batch_size=8, augmentation=STILL,
+        device="cpu", threads=1, pretrained=backbone.weights_sha256(),
+    )  # fmt: skip
+    network = train(config, images, certain(labels), np.ones(48))
+    fresh, truth = bars(30, seed=1)
+    assert (logits(network, fresh, device="cpu").argmax(axis=1) == truth).mean() > 0.85

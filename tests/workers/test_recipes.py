@@ -3,6 +3,7 @@
 import pytest
 
 from classifier import fitting, patches
+from classifier.backbone import weights_sha256
 from classifier.model import RECIPES
 from labelhub.projects.models import Project
 from labelhub.rounds.models import ModelVersion, Prediction, Round
@@ -67,3 +68,26 @@ def test_recipe_and_picture_size_may_be_changed_in_a_project_that_has_a_network(
         newest = ModelVersion.objects.get(round=ended)
         assert newest.recipe == project.recipe
         assert newest.config["channels"] == project.channels
+
+
+def test_a_network_of_pretrained_weights_starts_from_them_and_is_served() -> None:
+    project = striped_project(images=24, recipe="efficient", training_steps=2)
+    done = round_of(project)
+    assert done.state in (Round.State.DONE, Round.State.RANKING), done.reason
+    version = ModelVersion.objects.get(round=done)
+    assert version.recipe == "efficient"
+    assert version.config["pretrained"] == weights_sha256()
+
+
+def test_weights_that_are_not_there_end_the_round_with_their_path() -> None:
+    project = striped_project(images=24, recipe="resnet", pretrained="/nowhere/resnet.safetensors")
+    done = round_of(project)
+    assert done.state == Round.State.FAILED
+    assert "pretrained weights cannot be read" in done.reason
+    assert "/nowhere/resnet.safetensors" in done.reason
+
+
+def test_trainings_share_the_minutes_of_their_project() -> None:
+    project = striped_project(images=24, training_minutes=6)
+    round_of(project)
+    assert ModelVersion.objects.get().config["seconds"] == 120  # two for the folds, one to serve
