@@ -6,6 +6,7 @@ is written for inference: each normalisation is multiplied into the convolution 
 """
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class SameConv(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(n, inputs, h, w) to (n, outputs, ceil(h / stride), ceil(w / stride))."""
-        missing = [self._missing(side) for side in maps.shape[2:]]
+        missing = [self.missing(side) for side in maps.shape[2:]]
         if any(side % 2 for side in missing):
             high, wide = missing
             maps = functional.pad(maps, (wide // 2, wide - wide // 2, high // 2, high - high // 2))
@@ -53,7 +54,8 @@ class SameConv(nn.Conv2d):
         stride, groups = self.stride, self.groups
         return functional.conv2d(maps, self.weight, self.bias, stride, padding, 1, groups)
 
-    def _missing(self, side: int) -> int:
+    def missing(self, side: int) -> int:
+        """How many zeros are added along a side of so many cells; the odd one at its end."""
         stride, kernel = self.stride[0], self.kernel_size[0]
         return max((-(-side // stride) - 1) * stride + kernel - side, 0)
 
@@ -76,6 +78,16 @@ class Block(nn.Module):
         return maps + narrow if self.adds else narrow
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the backbone makes of pictures brought to one size: the normalised ``pixels`` (n, 3,
+    edge, edge), the ``stem``'s maps and those of each stage in turn, (n, filters, h, w)."""
+
+    pixels: Tensor
+    stem: Tensor
+    maps: list[Tensor]
+
+
 class Backbone(nn.Module):
     """Pixels (n, 3, H, W) on the 0..255 scale to features (n, FEATURES)."""
 
@@ -95,26 +107,40 @@ class Backbone(nn.Module):
         self.head = SameConv(inputs, HEAD, 1, 1, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
+        return self.described(self.look_closely(pixels), self.look_from_afar(pixels))
+
+    def look_closely(self, pixels: Tensor) -> Look:
+        """Through every stage, at a size of SMALLEST_EDGE to LARGEST_EDGE."""
         edge = min(max(pixels.shape[-1], SMALLEST_EDGE), LARGEST_EDGE)
-        maps = self._maps(resized(pixels, edge), len(STAGES))
-        seen = [maps[stage].mean(dim=(2, 3)) for stage in TAPPED]
-        seen.append(functional.relu6(self.head(maps[-1])).mean(dim=(2, 3)))
-        coarse = self._maps(resized(pixels, COARSE_EDGE), PLACED + 1)
+        return self._look(resized(pixels, edge), len(STAGES))
+
+    def look_from_afar(self, pixels: Tensor) -> Look:
+        """At COARSE_EDGE, through the stages up to PLACED."""
+        return self._look(resized(pixels, COARSE_EDGE), PLACED + 1)
+
+    def headed(self, close: Look) -> Tensor:
+        """The maps (n, HEAD, h, w) of the last convolution."""
+        return functional.relu6(self.head(close.maps[-1]))
+
+    def described(self, close: Look, afar: Look) -> Tensor:
+        """Features (n, FEATURES) of pictures looked at closely and from afar."""
+        seen = [close.maps[stage].mean(dim=(2, 3)) for stage in TAPPED]
+        seen.append(self.headed(close).mean(dim=(2, 3)))
         placed = [
-            functional.adaptive_avg_pool2d(one[PLACED], REGIONS).flatten(1)
-            for one in (maps, coarse)
+            functional.adaptive_avg_pool2d(look.maps[PLACED], REGIONS).flatten(1)
+            for look in (close, afar)
         ]
         return torch.cat([*seen, *placed], dim=1)  # (images, FEATURES)
 
-    def _maps(self, pixels: Tensor, stages: int) -> list[Tensor]:
-        """What comes out of each of the first so many stages."""
-        signal = ((pixels - PIXEL_MEAN) / PIXEL_STD).contiguous(memory_format=torch.channels_last)
-        signal = functional.relu6(self.stem(signal))
+    def _look(self, pixels: Tensor, stages: int) -> Look:
+        """Through the first so many stages."""
+        pixels = ((pixels - PIXEL_MEAN) / PIXEL_STD).contiguous(memory_format=torch.channels_last)
+        signal = stem = functional.relu6(self.stem(pixels))
         maps = []
         for stage in self.stages[:stages]:
             signal = stage(signal)
             maps.append(signal)
-        return maps
+        return Look(pixels, stem, maps)
 
 
 def resized(pixels: Tensor, edge: int) -> Tensor:

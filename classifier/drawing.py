@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from classifier.activations import Stage
+from classifier.stages import Stage
 
 WIDTH = 960  # of the picture; stages that do not fit go on in the next line
 LINE = 150  # from one line of stages to the next

@@ -60,13 +60,12 @@ class Describer:
             for start in range(0, len(images), BATCH):
                 part = torch.from_numpy(np.array(images[start : start + BATCH]))
                 found = self.features(part.permute(0, 3, 1, 2))  # (batch, FEATURES)
-                described.append(found.clamp(-LARGEST, LARGEST).half().numpy())
+                described.append(as_stored(found).numpy())
         return np.concatenate(described)
 
     def features(self, pixels: Tensor) -> Tensor:
         """Pixels (n, C, H, W) on the 0..255 scale to features (n, FEATURES)."""
-        colours = pixels.expand(-1, 3, -1, -1) if pixels.shape[1] == 1 else pixels
-        seen = backbone.pretrained().to(pixels.device)(colours)
+        seen = backbone.pretrained().to(pixels.device)(coloured(pixels))
         return torch.cat([seen, self.dictionary.describe(pixels)], dim=1)
 
     def save(self, path: Path) -> None:
@@ -88,3 +87,13 @@ class Describer:
     def learned(cls, images: npt.NDArray[np.uint8]) -> "Describer":
         """A describer with a dictionary of images (n, H, W, C) uint8. Raises ValueError without."""
         return cls(learn_dictionary(images))
+
+
+def coloured(pixels: Tensor) -> Tensor:
+    """Pictures (n, 1 or 3, H, W) as the backbone takes them: (n, 3, H, W)."""
+    return pixels.expand(-1, 3, -1, -1) if pixels.shape[1] == 1 else pixels
+
+
+def as_stored(features: Tensor) -> Tensor:
+    """Features (n, FEATURES) as their shards keep them, float16: what heads read."""
+    return features.clamp(-LARGEST, LARGEST).half()

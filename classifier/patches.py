@@ -38,11 +38,14 @@ class PatchDictionary:
 
     def describe(self, pixels: Tensor) -> Tensor:
         """Pixels (n, channels, H, W) on the 0..255 scale to features (n, FEATURES)."""
+        return functional.adaptive_avg_pool2d(self.answers(pixels), REGIONS).flatten(1)
+
+    def answers(self, pixels: Tensor) -> Tensor:
+        """How strongly each word answers at each place: maps (n, WORDS, places down, across)."""
         patches = _patches(_brought(pixels))  # (n, places, d)
         answers = functional.relu(patches @ self.filters - self.offsets)  # (n, places, WORDS)
         side = EDGE - PATCH + 1
-        maps = answers.view(len(pixels), side, side, WORDS).permute(0, 3, 1, 2)
-        return functional.adaptive_avg_pool2d(maps, REGIONS).flatten(1)
+        return answers.view(len(pixels), side, side, WORDS).permute(0, 3, 1, 2)
 
 
 def learn_dictionary(images: npt.NDArray[np.uint8], *, seed: int = 0) -> PatchDictionary:
