@@ -6,11 +6,13 @@ from torch.nn import functional
 
 from classifier import patches
 from classifier.config import TrainConfig
+from classifier.feature_stages import feature_stages
 from classifier.features import BLOCKS, FEATURES, Describer
 from classifier.manifold import COORDINATES, LANDMARKS, Manifold
 from classifier.patches import PatchDictionary
 from classifier.pool import LEADING, LENGTH, Pool, neighbourhood, standardised
 from classifier.recipe import Recipe
+from classifier.stages import Stage
 
 OPINIONS = len(BLOCKS) + 1  # a head for each block, and one for the place in the pool
 
@@ -79,6 +81,10 @@ class FeatureNetwork(nn.Module):
             ]
         )  # (heads, images, classes)
         return torch.einsum("b,bnk->nk", self.get_buffer("opinion"), said)
+
+    def staged(self, pixels: Tensor) -> list[Stage]:
+        """One picture's way, (1, C, H, W), from the backbone to the weighed opinions."""
+        return feature_stages(self, pixels)
 
     def read(self, features: Tensor) -> list[Tensor]:
         """What each head reads of features (n, FEATURES): rows of one length, (n, size) a head."""
