@@ -111,6 +111,9 @@ REDIS_URL = env.optional("REDIS_URL", broker_url(DATA_DIR))
 if PRODUCTION:
     REDIS_URL = env.required("REDIS_URL", "e.g. redis://:password@host:6379/0")
 
+# How long a page waits for a network's answer before it says that there is none: 503.
+REPLAY_WAIT_SECONDS = 2.0
+
 # --- Files ------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 # An image carries the static files of its own version; a folder that outlives it must not.

@@ -16,18 +16,21 @@ logger = logging.getLogger(__name__)
 DEFAULT_QUEUE = "default"
 TRAINING_QUEUE = "training"
 RANKING_QUEUE = "ranking"
-QUEUES = (DEFAULT_QUEUE, TRAINING_QUEUE, RANKING_QUEUE)
+INFERENCE_QUEUE = "inference"
+QUEUES = (DEFAULT_QUEUE, TRAINING_QUEUE, RANKING_QUEUE, INFERENCE_QUEUE)
 
 TICK_SECONDS = 15
 
 TICK = "workers.tick"
 TRAIN_ROUND = "workers.train_round"
 RANK_SHARD = "workers.rank_shard"
+REPLAY = "workers.replay"
 
 QUEUE_OF = {
     TICK: {"queue": DEFAULT_QUEUE},
     TRAIN_ROUND: {"queue": TRAINING_QUEUE},
     RANK_SHARD: {"queue": RANKING_QUEUE},
+    REPLAY: {"queue": INFERENCE_QUEUE},
 }
 
 
@@ -44,3 +47,11 @@ def _send(task: str, arguments: dict[str, int]) -> None:
         logger.warning(
             "broker unreachable, %s %s waits for the sweeper: %s", task, arguments, error
         )
+
+
+def ask_now(task: str, *, seconds: float, **arguments: int | str) -> None:
+    """Send a task by name to whoever answers within so many seconds; later it is not begun.
+
+    Raises OperationalError or OSError when the broker cannot be reached.
+    """
+    current_app.send_task(task, kwargs=arguments, retry=False, expires=seconds)

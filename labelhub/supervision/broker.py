@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from labelhub.supervision.places import broker_socket, broker_url, make_private, run_folder
 from labelhub.supervision.specs import ProcessSpec
@@ -73,12 +75,20 @@ def broker_spec(data_dir: Path) -> ProcessSpec:
     )
 
 
+def broker_client(url: str, *, seconds: float) -> redis.Redis:
+    """A client of the broker at a Celery broker URL, of which no command takes longer: it does not
+    try again by itself."""
+    return redis.Redis.from_url(
+        url.replace("redis+socket://", "unix://", 1),
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
 def answers_ping(url: str) -> bool:
     """Whether the broker at a Celery broker URL takes commands now."""
-    address = url.replace("redis+socket://", "unix://", 1)
-    client = redis.Redis.from_url(
-        address, socket_timeout=_PING_SECONDS, socket_connect_timeout=_PING_SECONDS
-    )
+    client = broker_client(url, seconds=_PING_SECONDS)
     try:
         return bool(client.ping())
     except (redis.RedisError, OSError):

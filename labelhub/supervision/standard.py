@@ -1,4 +1,4 @@
-"""The processes of a LabelHub on one machine: broker, web, three workers, and the clock."""
+"""The processes of a LabelHub on one machine: broker, web, four workers, and the clock."""
 
 import http.client
 import socket
@@ -63,6 +63,8 @@ def standard_specs(site: Site) -> list[ProcessSpec]:
         _worker(site, "default", modules="workers.tasks"),
         _worker(site, "training", modules="workers.torch_tasks", nice=_TRAINING_NICENESS),
         _worker(site, "ranking", modules="workers.torch_tasks"),
+        # Before training in every queue for a core: somebody waits for its answer.
+        _worker(site, "inference", modules="workers.inference_tasks,workers.warming"),
         _beat(),
     ]
     env = {**site.environment, "DATA_DIR": str(site.data_dir)}

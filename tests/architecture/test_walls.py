@@ -50,7 +50,7 @@ def test_the_web_process_has_no_torch_after_every_route_and_a_grid(tmp_path: Pat
 def test_the_classifier_has_no_django_celery_or_redis() -> None:
     out = in_a_fresh_interpreter(
         "import sys, classifier.train, classifier.predict, classifier.checkpoint\n"
-        "import classifier.activations, classifier.evaluation, classifier.dataset\n"
+        "import classifier.replay, classifier.evaluation, classifier.dataset\n"
         "print([n for n in ('django', 'celery', 'kombu', 'redis') if n in sys.modules])"
     )
     assert out.strip() == "[]"
@@ -70,6 +70,7 @@ def test_the_default_worker_has_no_torch() -> None:
     [
         ("workers.tasks", {dispatch.DEFAULT_QUEUE}),
         ("workers.torch_tasks", {dispatch.TRAINING_QUEUE, dispatch.RANKING_QUEUE}),
+        ("workers.inference_tasks", {dispatch.INFERENCE_QUEUE}),
     ],
 )
 def test_every_dispatched_name_is_registered_by_the_worker_of_its_queue(

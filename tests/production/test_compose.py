@@ -21,6 +21,7 @@ SERVICE_OF = {
     "default": "default-worker",
     "training": "training-worker",
     "ranking": "ranking-worker",
+    "inference": "inference-worker",
     "beat": "beat",
 }
 

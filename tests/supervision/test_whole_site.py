@@ -15,7 +15,7 @@ from tests.supervision.conftest import BASE_DIR, Run, Start, wait_until
 SUPERVISE = (str(BASE_DIR / "manage.py"), "supervise", "--port")
 # Words of the command lines by which the processes are told apart.
 WEB, BEAT, DEFAULT = ("gunicorn",), ("beat",), ("default@%h",)
-WORKERS = ("default", "training", "ranking")
+WORKERS = ("default", "training", "ranking", "inference")
 
 
 def answers(port: int) -> bool:
