@@ -60,6 +60,7 @@ class ImagePage:
     name: str
     size: str
     picture_url: str
+    replay_url: str
     small: bool
     badges: tuple[tuple[str, str], ...]  # words and tone
     summary: str
@@ -80,6 +81,7 @@ def image_page(*, project: Project, known: KnownImage, now: datetime) -> ImagePa
         name=image.name,
         size=f"{number(image.width)} × {number(image.height)}",
         picture_url=reverse("dashboard:picture", args=[project.slug, image.pk]),
+        replay_url=f"{reverse('dashboard:replay', args=[project.slug])}?image={image.pk}",
         small=is_small(image),
         badges=tuple(_badges(image, consensus)),
         summary=_summary(consensus, classes),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from labelhub.dashboard import actions, views
+from labelhub.dashboard import actions, replay_views, views
 
 app_name = "dashboard"
 urlpatterns = [
@@ -19,6 +19,8 @@ urlpatterns = [
     path("<slug:slug>/rollback/", actions.rollback, name="rollback"),
     path("<slug:slug>/reports/", views.reports, name="reports"),
     path("<slug:slug>/contested/", views.contested, name="contested"),
+    path("<slug:slug>/replay/", replay_views.replay, name="replay"),
+    path("<slug:slug>/replay/data", replay_views.replay_data, name="replay_data"),
     path("<slug:slug>/images/<int:image_id>/", views.image, name="image"),
     path("<slug:slug>/images/<int:image_id>/gold/", actions.mark_gold, name="mark_gold"),
     path(

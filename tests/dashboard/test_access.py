@@ -13,7 +13,17 @@ from tests.dashboard.given import past_rounds, running_round
 from tests.factories import shapes_project
 
 pytestmark = pytest.mark.django_db
-PAGES = ("", "answers/", "round/", "details/", "stats.json", "rounds.csv", "reports/", "contested/")
+PAGES = (
+    "",
+    "answers/",
+    "round/",
+    "details/",
+    "stats.json",
+    "rounds.csv",
+    "reports/",
+    "contested/",
+    "replay/",
+)
 ACTIONS = ("run/", "pause/", "resume/", "rollback/")
 VERBS = ("gold", "gold/correct", "gold/take-back", "exclude", "keep")
 
