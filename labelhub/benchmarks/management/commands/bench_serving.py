@@ -44,7 +44,7 @@ class Command(BaseCommand):
             grids=options["grids"],
             concurrency=options["concurrency"],
             database=options["database"],
-            port=options["port"] or _free_port(),
+            port=options["port"] or free_port(),
         )
         try:
             look_for_free_port(site_from_settings(bind="127.0.0.1", port=asked.port))
@@ -62,7 +62,8 @@ class Command(BaseCommand):
         write_json(result, options["json"], self.stdout)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
