@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from labelhub.rounds import dispatch
 from labelhub.rounds.forgetting import forget_predictions
+from labelhub.rounds.label_doubts import send_due_searches
 from labelhub.rounds.progress import count_progress
 from labelhub.rounds.services import open_due_rounds
 from labelhub.rounds.sweeping import sweep_rounds, sweep_shards
@@ -25,5 +26,6 @@ def tick(**_: Any) -> None:
         logger.info("%s of %s is due: opened", opened, opened.project.slug)
     if sent := sweep_rounds(now=now) + sweep_shards(now=now):
         logger.info("sweeper: %s messages sent again", sent)
+    send_due_searches()
     if gone := clear_round_folders() + forget_predictions():
         logger.info("sweeper: %s superseded predictions and folders of closed Rounds removed", gone)

@@ -7,7 +7,9 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
+from labelhub.projects.models import Project
 from labelhub.rounds import dispatch
+from labelhub.rounds.label_doubts import NoNetwork, find_label_errors
 from workers import ranking, training
 
 logger = logging.getLogger(__name__)
@@ -24,3 +26,16 @@ def train_round(*, round_id: int, **_: Any) -> None:
 def rank_shard(*, shard_id: int, **_: Any) -> None:
     """Short and repeatable, so a killed worker's message comes back."""
     ranking.rank_shard(shard_id=shard_id, clock=timezone.now)
+
+
+@shared_task(name=dispatch.FIND_LABEL_ERRORS)
+def search_labels(*, project_id: int, **_: Any) -> None:
+    """No torch, but reading that takes seconds: here it holds up no tick."""
+    project = Project.objects.filter(pk=project_id).first()
+    if project is None:
+        logger.info("project %s is gone: nothing to do", project_id)
+        return
+    try:
+        logger.info("%s: %s", project.slug, find_label_errors(project=project, now=timezone.now()))
+    except NoNetwork as error:
+        logger.info("%s: nothing to do", error)

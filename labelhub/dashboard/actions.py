@@ -19,7 +19,10 @@ from labelhub.dashboard.forms import GoldForm
 from labelhub.dashboard.image_selectors import image_of
 from labelhub.dashboard.rolling_back import rollback_page
 from labelhub.dashboard.services import (
+    NotAsked,
     NotGold,
+    ask_about_again,
+    confirm_gold_of,
     correct_gold_of,
     decide_on,
     mark_as_gold,
@@ -31,7 +34,8 @@ from labelhub.rounds.models import Round
 from labelhub.rounds.rollback import roll_back
 from labelhub.rounds.services import RoundIsOpen, TooFewLabels, open_round
 
-CONTESTED = "contested"  # the page of that name, as its forms say
+# The pages of these names, as their forms say: a decision stays on them.
+LISTS = {"contested": "dashboard:contested", "doubted": "dashboard:label_errors"}
 
 
 @require_POST
@@ -139,6 +143,32 @@ def take_back_gold(request: HttpRequest, slug: str, image_id: int) -> HttpRespon
 
 @require_POST
 @staff_who_may(CHANGE)
+def confirm_gold(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
+    """Say by one's own eye that Gold is right."""
+    image = _image_or_404(project_or_404(slug), image_id)
+    try:
+        confirm_gold_of(image=image, user_id=_actor(request), now=timezone.now())
+        _tell(request, _("Confirmed: it is Gold by your word too."))
+    except NotGold as error:
+        messages.warning(request, str(error))
+    return _back(request, slug, image_id)
+
+
+@require_POST
+@staff_who_may(CHANGE)
+def ask_again(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
+    """Ask the next people about an image's label."""
+    image = _image_or_404(project_or_404(slug), image_id)
+    try:
+        ask_about_again(image=image, user_id=_actor(request))
+        _tell(request, _("It is asked about next."))
+    except NotAsked as error:
+        messages.warning(request, str(error))
+    return _back(request, slug, image_id)
+
+
+@require_POST
+@staff_who_may(CHANGE)
 def exclude(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
     """Ask about an image no more, and count it nowhere."""
     done = _("%(name)s is excluded. Its votes are kept; it can be taken back in.")
@@ -164,16 +194,16 @@ def _decide(
 
 def _tell(request: HttpRequest, done: str) -> None:
     """Say what was done, unless the page that comes next says it with the picture."""
-    if request.POST.get("from") != CONTESTED:
+    if request.POST.get("from") not in LISTS:
         messages.success(request, done)
 
 
 def _back(request: HttpRequest, slug: str, image_id: int) -> HttpResponse:
     """The page that the decision was made on."""
-    origin = request.POST.get("from")
-    if origin == CONTESTED:
+    origin = request.POST.get("from", "")
+    if origin in LISTS:
         where = {"page": request.POST.get("page", ""), "decided": image_id}
-        return redirect(f"{reverse('dashboard:contested', args=[slug])}?{urlencode(where)}")
+        return redirect(f"{reverse(LISTS[origin], args=[slug])}?{urlencode(where)}")
     if origin == "reports":
         return redirect("dashboard:reports", slug)
     return redirect("dashboard:image", slug, image_id)

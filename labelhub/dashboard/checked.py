@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -38,6 +39,7 @@ class Checked:
     note: str
     legend: str  # of the columns that a phone has no room for
     rows: tuple[CheckedRow, ...]
+    errors_url: str  # of the labels that are likely among them
 
 
 def checked(*, project: Project, levels: Sequence[LevelError]) -> Checked:
@@ -55,6 +57,7 @@ def checked(*, project: Project, levels: Sequence[LevelError]) -> Checked:
         if answered
         else "",
         rows=tuple(_row(one, widest) for one in levels) if answered else (),
+        errors_url=reverse("dashboard:label_errors", args=[project.slug]),
     )
 
 

@@ -11,12 +11,17 @@ from labelhub.dashboard import log
 from labelhub.dashboard.decisions import gold_words, why_not_gold
 from labelhub.dashboard.image_selectors import image_of
 from labelhub.projects.models import Gold, Image, LabelClass, Project
-from labelhub.projects.services import GoldContradiction
+from labelhub.projects.services import GoldContradiction, confirm_gold
+from labelhub.rounds.contradicted import ask_again_about
 from labelhub.rounds.queueing import correct_gold, mark_gold, take_back_gold
 
 
 class NotGold(ValueError):
     """An image cannot become Gold of a class; the message says why."""
+
+
+class NotAsked(ValueError):
+    """Nobody can be asked about an image; the message says why."""
 
 
 def mark_as_gold(
@@ -58,6 +63,25 @@ def correct_gold_of(
         correct_gold(image=image, label_class=label_class, corrected_by_id=user_id, now=now)
         log.record(user_id=user_id, image=image, words=words)
     return label_class
+
+
+def confirm_gold_of(*, image: Image, user_id: int, now: datetime) -> None:
+    """Say by eye that what somebody else declared is right: it is not doubted again. Raises
+    NotGold."""
+    gold = _gold_of(image)
+    with transaction.atomic():
+        confirm_gold(image=image, confirmed_by_id=user_id, now=now)
+        log.record(user_id=user_id, image=image, words=f"Gold confirmed: {gold.label_class.name}.")
+
+
+def ask_about_again(*, image: Image, user_id: int) -> None:
+    """Ask about an image's label before all others of its class. Raises NotAsked."""
+    with transaction.atomic():
+        if not ask_again_about(image=image):
+            raise NotAsked(
+                _("Nobody can be asked: it is Gold, an example, excluded, or of the holdout.")
+            )
+        log.record(user_id=user_id, image=image, words="Asked again.")
 
 
 def take_gold_back(*, image: Image, user_id: int, now: datetime) -> None:

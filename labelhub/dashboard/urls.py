@@ -21,11 +21,16 @@ urlpatterns = [
     path("<slug:slug>/contested/", views.contested, name="contested"),
     path("<slug:slug>/replay/", replay_views.replay, name="replay"),
     path("<slug:slug>/replay/data", replay_views.replay_data, name="replay_data"),
+    path("<slug:slug>/label-errors/", views.label_errors, name="label_errors"),
     path("<slug:slug>/images/<int:image_id>/", views.image, name="image"),
     path("<slug:slug>/images/<int:image_id>/gold/", actions.mark_gold, name="mark_gold"),
     path(
         "<slug:slug>/images/<int:image_id>/gold/correct/", actions.correct_gold, name="correct_gold"
     ),
+    path(
+        "<slug:slug>/images/<int:image_id>/gold/confirm/", actions.confirm_gold, name="confirm_gold"
+    ),
+    path("<slug:slug>/images/<int:image_id>/ask-again/", actions.ask_again, name="ask_again"),
     path(
         "<slug:slug>/images/<int:image_id>/gold/take-back/",
         actions.take_back_gold,

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from labelhub.dashboard import pages
 from labelhub.dashboard.access import CHANGE, SEE, project_or_404, staff_who_may
 from labelhub.dashboard.contested_pages import contested_card, contested_page, contested_title
+from labelhub.dashboard.doubted_pages import doubted_card, doubted_page, doubted_title
 from labelhub.dashboard.history import csv_rows
 from labelhub.dashboard.image_pages import image_page
 from labelhub.dashboard.image_selectors import known_image, picture_of
@@ -112,8 +113,7 @@ def reports(request: HttpRequest, slug: str) -> HttpResponse:
 def contested(request: HttpRequest, slug: str) -> HttpResponse:
     """The pictures that people cannot settle; to a script, the one just decided on alone."""
     project = project_or_404(slug)
-    turn, decided = request.GET.get("page", ""), request.GET.get("decided", "")
-    image_id = int(decided) if decided.isdecimal() and len(decided) < MOST_DIGITS else None
+    turn, image_id = _turn(request)
     context: dict[str, Any] = {"head": pages.head(project=project), "may_change": _may(request)}
     if "HX-Request" in request.headers and image_id:
         card = contested_card(project=project, image_id=image_id)
@@ -123,6 +123,30 @@ def contested(request: HttpRequest, slug: str) -> HttpResponse:
         return render(request, "dashboard/_contested_alone.html", context)
     context["page"] = contested_page(project=project, turn=turn, decided_id=image_id)
     return render(request, "dashboard/contested.html", context)
+
+
+@require_safe
+@staff_who_may(SEE)
+def label_errors(request: HttpRequest, slug: str) -> HttpResponse:
+    """The settled labels that networks doubt; to a script, the one just decided on alone."""
+    project = project_or_404(slug)
+    turn, image_id = _turn(request)
+    context: dict[str, Any] = {"head": pages.head(project=project), "may_change": _may(request)}
+    if "HX-Request" in request.headers and image_id:
+        card = doubted_card(project=project, image_id=image_id)
+        if card is None:
+            raise Http404
+        context |= {"card": card, "turn": turn, "title": doubted_title(project=project)}
+        return render(request, "dashboard/_doubted_alone.html", context)
+    context["page"] = doubted_page(project=project, turn=turn, decided_id=image_id)
+    return render(request, "dashboard/label_errors.html", context)
+
+
+def _turn(request: HttpRequest) -> tuple[str, int | None]:
+    """The page of a list, and the image that was decided on a moment ago."""
+    turn, decided = request.GET.get("page", ""), request.GET.get("decided", "")
+    whole = decided.isascii() and decided.isdecimal() and len(decided) < MOST_DIGITS
+    return turn, int(decided) if whole else None
 
 
 @require_safe

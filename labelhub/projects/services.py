@@ -249,3 +249,11 @@ def holdout_target(images: int) -> int:
     """How many of so many images are held out: 2.5 %, 150 to 2,000, never over 20 %."""
     wanted = min(max(round(images * HOLDOUT_SHARE), HOLDOUT_LEAST), HOLDOUT_MOST)
     return min(wanted, int(images * HOLDOUT_SHARE_MOST))
+
+
+def confirm_gold(*, image: Image, confirmed_by_id: int | None, now: datetime) -> None:
+    """Note that an admin has looked at Gold and found it right. Raises Gold.DoesNotExist."""
+    with transaction.atomic():
+        gold = Gold.objects.select_for_update().get(image=image)
+        gold.source, gold.created_by_id, gold.created_at = Gold.Source.ADMIN, confirmed_by_id, now
+        gold.save(update_fields=["source", "created_by", "created_at"])

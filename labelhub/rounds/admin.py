@@ -8,7 +8,14 @@ from django.utils import timezone
 from labelhub.projects.admin import ProjectAdmin
 from labelhub.projects.models import Project
 from labelhub.projects.readonly import ReadOnlyAdmin
-from labelhub.rounds.models import Candidate, ModelVersion, Prediction, RankingShard, Round
+from labelhub.rounds.models import (
+    Candidate,
+    LabelDoubts,
+    ModelVersion,
+    Prediction,
+    RankingShard,
+    Round,
+)
 from labelhub.rounds.rollback import roll_back
 from labelhub.rounds.services import RoundIsOpen, TooFewLabels, open_round
 
@@ -38,6 +45,12 @@ class PredictionAdmin(ReadOnlyAdmin):
     list_display = ("image", "model_version", "entropy")
     list_select_related = ("image", "model_version")
     exclude = ("probabilities", "prior")
+
+
+@admin.register(LabelDoubts)
+class LabelDoubtsAdmin(ReadOnlyAdmin):
+    list_display = ("project", "model_version", "labels", "suspected", "found_at")
+    list_select_related = ("project", "model_version")
 
 
 @admin.register(Candidate)

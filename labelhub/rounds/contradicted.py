@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from labelhub.projects.models import Image
 from labelhub.projects.rows import update_rows
 from labelhub.rounds.models import Candidate
 from labelhub.rounds.queueing import MANY_PEOPLE
@@ -30,3 +31,18 @@ def ask_again(*, checks: Sequence[NewVote], batch: ConsensusBatch) -> None:
             rows.append([label, sure, AGAIN, state.image_id])
     names = ("label_class", "probability", "priority", "image")
     update_rows(Candidate, names, rows, unless="queue <> 'open'")
+
+
+def ask_again_about(*, image: Image) -> bool:
+    """Put one image, whose label an admin doubts, before all others of its class; False where it is
+    in no queue of open images."""
+    queued = Candidate.objects.filter(image=image, queue=Candidate.Queue.OPEN)
+    belief = image.consensus
+    return bool(
+        queued.update(
+            form=Candidate.Form.GRID,
+            label_class=belief.label_class_id,
+            probability=belief.confidence,
+            priority=AGAIN,
+        )
+    )

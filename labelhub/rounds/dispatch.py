@@ -24,12 +24,14 @@ TICK_SECONDS = 15
 TICK = "workers.tick"
 TRAIN_ROUND = "workers.train_round"
 RANK_SHARD = "workers.rank_shard"
+FIND_LABEL_ERRORS = "workers.find_label_errors"
 REPLAY = "workers.replay"
 
 QUEUE_OF = {
     TICK: {"queue": DEFAULT_QUEUE},
     TRAIN_ROUND: {"queue": TRAINING_QUEUE},
     RANK_SHARD: {"queue": RANKING_QUEUE},
+    FIND_LABEL_ERRORS: {"queue": RANKING_QUEUE},
     REPLAY: {"queue": INFERENCE_QUEUE},
 }
 

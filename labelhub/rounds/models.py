@@ -184,6 +184,25 @@ class Prediction(models.Model):
         return f"{self.model_version_id} on {self.image_id}"
 
 
+class LabelDoubts(models.Model):
+    """The settled labels of a Project that out-of-fold networks doubt most; replaced as a whole."""
+
+    project = models.OneToOneField(Project, models.CASCADE, related_name="label_doubts")
+    model_version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="+")
+    labels = models.PositiveIntegerField(help_text="How many were looked at.")
+    suspected = models.PositiveIntegerField(help_text="How many of them are likely wrong.")
+    entries = models.JSONField(
+        default=list, help_text="[image, label, likely, doubt], the most doubtful first."
+    )
+    found_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "label doubts"
+
+    def __str__(self) -> str:
+        return f"{self.suspected} of {self.labels} labels are doubted"
+
+
 class Candidate(models.Model):
     """An Image's place in the queues that the composer draws from.
 

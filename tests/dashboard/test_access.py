@@ -25,7 +25,15 @@ PAGES = (
     "replay/",
 )
 ACTIONS = ("run/", "pause/", "resume/", "rollback/")
-VERBS = ("gold", "gold/correct", "gold/take-back", "exclude", "keep")
+VERBS = (
+    "gold",
+    "gold/correct",
+    "gold/confirm",
+    "gold/take-back",
+    "ask-again",
+    "exclude",
+    "keep",
+)
 
 
 def addresses(project: Project) -> list[str]:

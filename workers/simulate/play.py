@@ -118,7 +118,7 @@ class Play:
                 opened_by_id=None,
                 now=BEGIN,
             )
-            _work_off(opened, BEGIN)
+            work_off(opened, BEGIN)
 
     def _is_over(self) -> bool:
         return self._share_spent() >= 1 or self._in_vain > MOST_LOOKS * self._world.people.count
@@ -154,7 +154,7 @@ class Play:
             self._ticks += 1
             count_progress(now=now)  # by which rare classes are asked about, and forms are weighed
             for opened in open_due_rounds(now=now):
-                _work_off(opened, now)
+                work_off(opened, now)
 
     def _act(self, turn: Turn) -> None:
         annotator, now = self._annotator(turn.person), _moment(turn.at)
@@ -250,7 +250,7 @@ def _moment(seconds: float) -> datetime:
     return BEGIN + timedelta(seconds=seconds)
 
 
-def _work_off(opened: Round, now: datetime) -> None:
+def work_off(opened: Round, now: datetime) -> None:
     """Do a Round's work and its ranking, as the workers would."""
     train_round(round_id=opened.pk, worker="simulate", clock=lambda: now)
     shards = RankingShard.objects.filter(

@@ -37,12 +37,12 @@ def make_world(corpus: Corpus, people: People, setting: Setting) -> World:
     """Import everything through the product's own door. Raises SimulationError."""
     generator = np.random.default_rng([setting.seed, 0])
     seeds = corpus.seeds(setting.seeds_per_class, generator)
-    project = _project(corpus, setting)
+    project = new_project(corpus, setting)
     others = np.setdiff1d(np.arange(len(corpus.labels)), seeds)
     with tempfile.TemporaryDirectory() as folder:
         # The others first, as the demo does: the holdout is drawn from them, and no Gold is lost.
-        _import(project, corpus, others, Path(folder) / "images.npz", gold=False)
-        _import(project, corpus, seeds, Path(folder) / "seeds.npz", gold=True)
+        bring_in(project, corpus, others, Path(folder) / "images.npz", gold=False)
+        bring_in(project, corpus, seeds, Path(folder) / "seeds.npz", gold=True)
     named = Image.objects.filter(project=project).values_list("pk", "name")
     places = {"images.npz": others, "seeds.npz": seeds}
     image_of = {pk: _place(name, places) for pk, name in named}
@@ -53,7 +53,8 @@ def make_world(corpus: Corpus, people: People, setting: Setting) -> World:
     return World(project, people, image_of, classes, none_class, len(corpus.labels), scorer)
 
 
-def _project(corpus: Corpus, setting: Setting) -> Project:
+def new_project(corpus: Corpus, setting: Setting) -> Project:
+    """A project over the classes of a corpus, still without pictures. Raises SimulationError."""
     edge = max(corpus.images.shape[1:3])
     edge = min(max(-(-edge // EDGE_STEP) * EDGE_STEP, LEAST_EDGE), MOST_EDGE)
     asked: dict[str, Any] = {
@@ -75,9 +76,10 @@ def _project(corpus: Corpus, setting: Setting) -> Project:
         raise SimulationError(str(error)) from error
 
 
-def _import(
+def bring_in(
     project: Project, corpus: Corpus, chosen: NDArray[np.int64], path: Path, *, gold: bool
 ) -> None:
+    """Import some of the pictures, as Gold of their labels or without a label."""
     if not len(chosen):
         return
     np.savez(
