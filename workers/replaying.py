@@ -107,4 +107,5 @@ def _sent(name: str) -> Pillow.Image:
     try:
         return clean(data, "your picture").pixels
     except PictureRejected as error:
-        raise ReplayRefused(Refusal.PICTURE, f"{str(error).capitalize()}.") from error
+        words = str(error)
+        raise ReplayRefused(Refusal.PICTURE, f"{words[:1].upper()}{words[1:]}.") from error

@@ -77,8 +77,7 @@ def replay_page(*, project: Project, asked: Sequence[Asked]) -> ReplayPage:
     serving = serving_version(project=project)
     versions = list(ModelVersion.objects.filter(project=project).order_by("-number")[:VERSIONS])
     first = serving or next(iter(versions), None)
-    named = [one.image for one in asked if one.image is not None]
-    picks = _picks(project, serving, named)
+    picks = _picks(project, serving, [one.image for one in asked if one.image])
     page = ReplayPage(
         versions=tuple(_choice(one) for one in versions),
         picks=tuple(picks.values()),
@@ -93,7 +92,8 @@ def replay_page(*, project: Project, asked: Sequence[Asked]) -> ReplayPage:
     if not picks:
         step = _("Import some: then they can be shown.")
         return replace(page, trouble=_("No pictures yet"), step=step)
-    usual = next(iter(picks.values()))
+    named = {one.image.pk for one in asked if one.image}
+    usual = next((one for pk, one in picks.items() if pk not in named), next(iter(picks.values())))
     lanes = tuple(
         _lane(place, picks[one.image.pk] if one.image else usual, one.version or first)
         for place, one in enumerate(asked)

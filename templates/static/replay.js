@@ -187,6 +187,7 @@ function remember() {
 const all = () => [...lanes.querySelectorAll(".lane")];
 const longest = () => Math.max(1, ...all().map((lane) => lane.replay?.stages.length ?? 0)) - 1;
 let timer = null;
+let pressed = false;
 
 function seek(to) {
   const last = longest();
@@ -227,15 +228,22 @@ function play() {
   go();
 }
 
+// Whoever pressed Play sees the stage that lights up, also on a page longer than the screen.
+function follow() {
+  all()[0].querySelector(".step-now")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+}
+
 function go() {
   $("play").textContent = $("play").dataset.pause;
   timer = setInterval(() => {
     seek(here() + 1);
+    if (pressed) follow();
     if (here() >= longest()) pause();
   }, Number($("speed").value));
 }
 
 function press() {
+  pressed = true;
   if (timer) pause();
   else if (here() >= longest()) play();
   else go();
