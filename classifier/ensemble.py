@@ -6,13 +6,15 @@ of Experts").
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from classifier.stages import LOGITS, Stage, kept, through
 
 JOINED = "+"  # between the recipes of an ensemble, in the name of its own
 
@@ -55,13 +57,26 @@ class EnsembleNetwork(nn.Module):
 
     def forward(self, seen: Tensor | Sequence[Tensor]) -> Tensor:
         read = [seen] * len(self.members) if isinstance(seen, Tensor) else seen
-        said = torch.stack(
-            [
-                functional.log_softmax(member(one), dim=1)
-                for member, one in zip(self.members.values(), read, strict=True)
-            ]
-        )  # (members, images, classes)
-        return torch.einsum("m,mnk->nk", self.get_buffer("opinion"), said)
+        return self._weighed([m(one) for m, one in zip(self.members.values(), read, strict=True)])
+
+    def _weighed(self, logits: Sequence[Tensor]) -> Tensor:
+        """The members' logits, (n, K) each, as one."""
+        said = torch.stack([functional.log_softmax(one, dim=1) for one in logits])
+        return torch.einsum("m,mnk->nk", self.get_buffer("opinion"), said)  # (images, classes)
+
+    def staged(self, pixels: Tensor) -> list[Stage]:
+        """One picture's way, (1, C, H, W), through each member, what each says, and both as one."""
+        seen, said = [], []
+        for (name, member), weight in zip(
+            self.members.items(), self.get_buffer("opinion"), strict=True
+        ):
+            stages = through(member, pixels)
+            logits = torch.from_numpy(stages[-1].values)[None].to(pixels.device)
+            shares = kept(logits.softmax(dim=1)[0])
+            seen += [replace(one, name=f"{name}: {one.name}") for one in stages]
+            seen.append(Stage(f"{name}: opinion", "opinion", shares, counts=float(weight)))
+            said.append(logits)
+        return [*seen, Stage(LOGITS, LOGITS, kept(self._weighed(said)[0]))]
 
 
 def members_of(network: nn.Module) -> list[nn.Module]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from classifier import replay
 from classifier.activations import stages
 from classifier.config import TrainConfig
+from classifier.ensemble import EnsembleNetwork
 from classifier.features import Describer
 from classifier.model import RECIPES, build
 from classifier.network import StagedNetwork
@@ -18,7 +19,7 @@ from classifier.pool import Pool
 from classifier.predict import logits, probabilities
 from classifier.recipes.features import FeatureNetwork
 from classifier.replay import packed, unpacked
-from classifier.stages import Stage, Window, through
+from classifier.stages import Stage, Window
 from tests.classifier.pictures import bars
 
 EDGE = 32
@@ -26,13 +27,17 @@ EDGE = 32
 
 def network_of(recipe: str, *, channels: int = 3) -> nn.Module:
     """Untrained, but with all that its recipe learns of pictures without a label."""
-    network = build(TrainConfig(classes=5, recipe=recipe, image_size=EDGE, channels=channels))
+    network = build(config_of(recipe, channels=channels))
     if isinstance(network, FeatureNetwork):
         pictures = pictures_of(40, channels)
         describer = Describer.learned(pictures)
         network.see(describer, Pool.of(describer.describe(pictures)))
         network.weigh(torch.tensor([0.5, 0.1, 0.1, 0.2, 0.3]))
     return network.eval()
+
+
+def config_of(recipe: str, *, channels: int = 3) -> TrainConfig:
+    return TrainConfig(classes=5, recipe=recipe, image_size=EDGE, channels=channels)
 
 
 def pictures_of(count: int, channels: int = 3) -> np.ndarray:
@@ -115,31 +120,17 @@ def test_the_stem_of_the_pretrained_network_says_how_its_cells_are_made() -> Non
     assert made == pytest.approx(named(shown, "stem").values[4, 5, 9], abs=1e-4)
 
 
-class Twins(nn.Module):
-    """A network that says itself what its stages are: two members and their mean."""
-
-    def __init__(self, *members: nn.Module) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def staged(self, pixels: Tensor) -> list[Stage]:
-        seen = [through(member, pixels) for member in self.members]
-        mean = np.mean([one[-1].values for one in seen], axis=0)
-        parts = [
-            Stage(f"{place}: {stage.name}", stage.kind, stage.values)
-            for place, one in enumerate(seen)
-            for stage in one
-        ]
-        return [*parts, Stage("logits", "logits", mean)]
-
-    def forward(self, images: Tensor) -> Tensor:
-        return torch.stack([member(images) for member in self.members]).mean(dim=0)
-
-
-def test_a_network_of_several_members_shows_each() -> None:
-    network, image = Twins(network_of("seed"), network_of("features")), pictures_of(1)[0]
+def test_an_ensemble_shows_each_member_and_how_much_it_counts() -> None:
+    network, image = build(config_of("features+seed")), pictures_of(1)[0]
+    assert isinstance(network, EnsembleNetwork)
+    network.weigh(torch.tensor([0.3, 0.9]))
     shown = stages(network, image)
-    assert {"0: conv1", "0: logits", "1: stem", "1: logits"} < {stage.name for stage in shown}
+    assert {"seed: conv1", "seed: logits", "features: stem"} < {stage.name for stage in shown}
+    assert len({stage.name for stage in shown}) == len(shown)
+    opinions = [named(shown, f"{member}: opinion") for member in ("features", "seed")]
+    assert [one.counts for one in opinions] == pytest.approx([0.3, 0.9])
+    said = sum(one.counts * np.log(one.values) for one in opinions if one.counts)
+    assert named(shown, "logits").values == pytest.approx(said, abs=1e-4)
     assert shown[-2].values == pytest.approx(logits(network, image[None])[0], abs=2e-3)
 
 
