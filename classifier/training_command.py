@@ -5,7 +5,6 @@ any: ``torchrun --standalone --nproc-per-node 4 -m classifier train ...``.
 """
 
 import argparse
-import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -149,12 +148,12 @@ def _said(progress: Progress) -> None:
 @contextmanager
 def _joined() -> Iterator[Team]:
     """The team that ``torchrun`` has started this process in, if it has."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         yield Team()
         return
-    if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(distributed.get_node_local_rank())
     try:
         yield Team.here()
     finally:
