@@ -80,7 +80,6 @@ class TrainConfig:
     enough: nats an image above what the targets' own doubt costs, at which there is nothing left to
     learn and the training comes to its end early (0: never).
     learning_rate: peak of the one-cycle schedule. weight_decay: of AdamW.
-    label_smoothing: share of each target spread evenly; it makes the probabilities too modest.
     precision: of the arithmetic; "auto" takes bfloat16 on a GPU that has it.
     pretrained: SHA-256 of the file of weights that it starts from (None: from the seed).
     threads: CPU threads while training (None: leave as the process has it).
@@ -97,7 +96,6 @@ class TrainConfig:
     enough: float = 0.0
     learning_rate: float = 6e-3
     weight_decay: float = 0.2
-    label_smoothing: float = 0.0
     precision: str = "auto"
     pretrained: str | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -116,7 +114,6 @@ class TrainConfig:
         _number(self, "learning_rate", least=1e-9, most=10.0)
         _number(self, "weight_decay", least=0.0, most=10.0)
         _number(self, "enough", least=0.0, most=10.0)
-        _number(self, "label_smoothing", least=0.0, most=0.5)
         if self.threads is not None:
             _whole(self, "threads", least=1)
         if self.seconds is not None:

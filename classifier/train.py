@@ -72,7 +72,8 @@ def train(
     hash, where it is not the recipe's own. In processes of one ``Team`` each takes its share of
     every batch, and all end with the same weights.
 
-    The loss is the cross-entropy to the soft target. Raises ValueError for data that cannot be
+    The loss is the cross-entropy to the soft target, without label smoothing, which would spoil
+    the probabilities. Raises ValueError for data that cannot be
     learned from (``TrainingSet``), BadWeights for a file to start from that does not fit,
     NonFiniteLoss when the loss becomes NaN or infinite, OSError when the state cannot be kept.
     """
@@ -116,9 +117,7 @@ def _steps(
         batch = augment(pixels.to(device), config.augmentation, generator.manual_seed(seed))
         with autocast(device, config.precision):
             logits = network(batch)  # (batch, classes)
-        loss = functional.cross_entropy(
-            logits.float(), wanted.to(device), label_smoothing=config.label_smoothing
-        )
+        loss = functional.cross_entropy(logits.float(), wanted.to(device))
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
