@@ -14,7 +14,7 @@ import numpy.typing as npt
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 
 from classifier import backbone, patches
 from classifier.atomic import replace_file
@@ -65,8 +65,11 @@ class Describer:
 
     def features(self, pixels: Tensor) -> Tensor:
         """Pixels (n, C, H, W) on the 0..255 scale to features (n, FEATURES)."""
-        seen = backbone.pretrained().to(pixels.device)(coloured(pixels))
-        return torch.cat([seen, self.dictionary.describe(pixels)], dim=1)
+        return self.seen_with(backbone.pretrained().to(pixels.device), pixels)
+
+    def seen_with(self, eye: nn.Module, pixels: Tensor) -> Tensor:
+        """The same with the backbone given: who takes the network along takes that too."""
+        return torch.cat([eye(coloured(pixels)), self.dictionary.describe(pixels)], dim=1)
 
     def save(self, path: Path) -> None:
         """Write the dictionary in one step."""

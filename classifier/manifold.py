@@ -44,12 +44,11 @@ class Manifold:
         if not there.any():
             return pictures.new_zeros(len(pictures), COORDINATES)
         landmarks, places = self.landmarks[there].float(), self.places[there].float()
-        found = [pictures.new_zeros(0, COORDINATES)]
-        for start in range(0, len(pictures), BATCH):
-            nearest, weights = _neighbours(pictures[start : start + BATCH], landmarks)
-            shares = weights / weights.sum(dim=1, keepdim=True)
-            found.append(torch.einsum("nk,nkc->nc", shares, places[nearest]))
-        return torch.cat(found)
+        found = [
+            placed(pictures[start : start + BATCH], landmarks, places)
+            for start in range(0, len(pictures), BATCH)
+        ]
+        return torch.cat([pictures.new_zeros(0, COORDINATES), *found])
 
     @classmethod
     def of(cls, pictures: Tensor) -> "Manifold":
@@ -61,6 +60,13 @@ class Manifold:
             functional.pad(chosen, (0, 0, 0, missing)).half(),
             functional.pad(places, (0, COORDINATES - places.shape[1], 0, missing)).half(),
         )
+
+
+def placed(pictures: Tensor, landmarks: Tensor, places: Tensor) -> Tensor:
+    """(n, COORDINATES) of pictures (n, d): the mean of the places of those most like each."""
+    nearest, weights = _neighbours(pictures, landmarks)
+    shares = weights / weights.sum(dim=1, keepdim=True)
+    return torch.einsum("nk,nkc->nc", shares, places[nearest])
 
 
 def _neighbours(pictures: Tensor, landmarks: Tensor) -> tuple[Tensor, Tensor]:

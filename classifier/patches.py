@@ -45,7 +45,7 @@ class PatchDictionary:
         patches = _patches(_brought(pixels))  # (n, places, d)
         answers = functional.relu(patches @ self.filters - self.offsets)  # (n, places, WORDS)
         side = EDGE - PATCH + 1
-        return answers.view(len(pixels), side, side, WORDS).permute(0, 3, 1, 2)
+        return answers.view(-1, side, side, WORDS).permute(0, 3, 1, 2)
 
 
 def learn_dictionary(images: npt.NDArray[np.uint8], *, seed: int = 0) -> PatchDictionary:

@@ -72,8 +72,17 @@ class FeatureNetwork(nn.Module):
             PatchDictionary(self.get_buffer("patch_filters"), self.get_buffer("patch_offsets"))
         )
 
+    @property
+    def manifold(self) -> Manifold:
+        """Where a picture lies among those of the pool."""
+        return Manifold(self.get_buffer("landmarks"), self.get_buffer("places"))
+
+    def described(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, C, H, W) on the 0..255 scale to features (n, FEATURES)."""
+        return self.describer.features(pixels)
+
     def forward(self, seen: Tensor) -> Tensor:
-        features = self.describer.features(seen) if seen.ndim == 4 else seen.float()
+        features = self.described(seen) if seen.ndim == 4 else seen.float()
         said = torch.stack(
             [
                 functional.log_softmax(head(rows), dim=1)
@@ -95,8 +104,7 @@ class FeatureNetwork(nn.Module):
         alike = neighbourhood(
             rows, [leading[one].float() for one in BLOCKS], [centre[one] for one in BLOCKS]
         )
-        manifold = Manifold(self.get_buffer("landmarks"), self.get_buffer("places"))
-        return [*rows, functional.normalize(manifold.coordinates(alike), dim=1) * LENGTH]
+        return [*rows, functional.normalize(self.manifold.coordinates(alike), dim=1) * LENGTH]
 
 
 def build(config: TrainConfig) -> FeatureNetwork:
