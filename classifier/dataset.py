@@ -188,13 +188,16 @@ def _checks(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
 def prepare_image(image: Image.Image, image_size: int, channels: int) -> npt.NDArray[np.uint8]:
     """The whole picture as (H, W, C) uint8: fitted with its aspect kept, grey where it is short.
 
-    Turned upright by its EXIF, transparency over grey, 16-bit grey brought down to 8 bits.
-    Raises OSError when the file behind the picture is broken, ValueError for other channels.
+    Turned upright by its EXIF, transparency over grey, 16-bit grey brought down to 8 bits; where it
+    uses only 8 of them it stays. Raises OSError when the file behind the picture is broken,
+    ValueError for other channels and for pixels that are fractions.
     """
     if channels not in (1, 3):
         raise ValueError(f"channels must be 1 or 3, not {channels}")
+    if image.mode == "F":
+        raise ValueError("its pixels are fractions, and nothing says which is white")
     if image.mode.startswith("I"):
-        image = Image.fromarray((np.asarray(image) // 256).clip(0, 255).astype(np.uint8))
+        image = _eight_bits(image)
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
@@ -209,3 +212,10 @@ def prepare_image(image: Image.Image, image_size: int, channels: int) -> npt.NDA
     spare = (image_size - fitted.width, image_size - fitted.height)
     canvas.paste(fitted, (spare[0] // 2, spare[1] // 2))
     return np.asarray(canvas, dtype=np.uint8).reshape(image_size, image_size, channels)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    if values.max(initial=0) > 255:
+        values = values.clip(0, 65535) >> 8
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))

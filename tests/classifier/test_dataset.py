@@ -154,7 +154,7 @@ def test_a_wide_picture_fits_whole_between_grey_bands() -> None:
     assert (prepared == [255, 0, 0]).all(axis=2).sum() == 32 * 16
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "I;16", "I", "F"])
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "I;16", "I"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_kind_of_picture_becomes_bytes(mode: str, channels: int) -> None:
     prepared = prepare_image(Image.new(mode, (5, 9)), 16, channels)
@@ -165,6 +165,14 @@ def test_every_kind_of_picture_becomes_bytes(mode: str, channels: int) -> None:
 def test_sixteen_bit_grey_keeps_its_greys() -> None:
     deep = Image.fromarray(np.full((8, 8), 32768, dtype=np.uint16))
     assert (prepare_image(deep, 8, 1) == 128).all()
+    plain = Image.fromarray(np.full((8, 8), 200, dtype=np.uint16))
+    assert (prepare_image(plain, 8, 1) == 200).all()
+
+
+@pytest.mark.parametrize("value", [0.5, 200.0, np.nan, np.inf])
+def test_pixels_that_are_fractions_or_no_numbers_are_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="fractions"):
+        prepare_image(Image.fromarray(np.full((8, 8), value, dtype=np.float32)), 8, 1)
 
 
 def test_transparency_lies_over_grey() -> None:
