@@ -17,10 +17,12 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from classifier.atomic import replace_file
+from classifier.card import PACKAGE, stands_here
 from classifier.config import TrainConfig
 from classifier.model import build
 
-FORMAT = "labelhub-classifier-1"
+FAMILY = "labelhub-classifier-"
+FORMAT = f"{FAMILY}1"
 LENGTH_BYTES = 8  # safetensors: little-endian length of the JSON header, the header, the tensors
 
 
@@ -49,12 +51,7 @@ def save(
     ValueError or TypeError when the card is not JSON, OSError when the disk refuses; the old file
     then stands.
     """
-    metadata = {
-        "format": FORMAT,
-        "config": json.dumps(config.to_dict(), sort_keys=True, allow_nan=False),
-        "card": json.dumps(card, sort_keys=True, allow_nan=False),
-    }
-    tensors = {name: one.cpu().contiguous() for name, one in network.state_dict().items()}
+    metadata, tensors = _metadata_of(config, card), _tensors_of(network)
     names = [] if alone else getattr(network, "common_names", [])
     if names:
         data = safetensors.torch.save({name: tensors.pop(name) for name in names})
@@ -62,9 +59,36 @@ def save(
         beside = _beside(path, metadata["common"])
         if not beside.is_file():
             replace_file(beside, data)
-    data = safetensors.torch.save(tensors, metadata)
+    data = _packed(tensors, metadata)
     replace_file(path, data)
     return hashlib.sha256(data).hexdigest()
+
+
+def whole_file(network: nn.Module, config: TrainConfig, card: dict[str, Any]) -> bytes:
+    """The file that stands alone, for who wants it elsewhere. Raises as ``save`` does."""
+    return _packed(_tensors_of(network), _metadata_of(config, card))
+
+
+def _packed(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bytes:
+    """A safetensors file, the same for the same content: its writer takes the metadata in any
+    order, so the header is written again in one."""
+    data = safetensors.torch.save(tensors, metadata)
+    end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "little")
+    header = json.dumps(json.loads(data[LENGTH_BYTES:end]), sort_keys=True).encode()
+    header += b" " * (-len(header) % LENGTH_BYTES)
+    return len(header).to_bytes(LENGTH_BYTES, "little") + header + data[end:]
+
+
+def _metadata_of(config: TrainConfig, card: dict[str, Any]) -> dict[str, str]:
+    return {
+        "format": FORMAT,
+        "config": json.dumps(config.to_dict(), sort_keys=True, allow_nan=False),
+        "card": json.dumps(card, sort_keys=True, allow_nan=False),
+    }
+
+
+def _tensors_of(network: nn.Module) -> dict[str, Tensor]:
+    return {name: one.cpu().contiguous() for name, one in network.state_dict().items()}
 
 
 def _beside(path: Path, sha256: str) -> Path:
@@ -77,8 +101,8 @@ def load(path: Path, *, expected_sha256: str | None = None) -> LoadedModel:
 
     The very bytes that were hashed are the ones used. Raises OSError when the file cannot be
     read and BadCheckpoint when it is not the expected one, cut short, no safetensors file, of
-    an unknown recipe, of tensors that do not fit the recipe, holds NaN or infinity, or lacks the
-    file beside it that it needs.
+    an unknown recipe, of tensors that do not fit the recipe, holds NaN or infinity, lacks the file
+    beside it that it needs, or needs other pretrained weights than are installed here.
     """
     data, sha256 = _read(path, expected_sha256)
     tensors = _tensors(path, data)
@@ -93,7 +117,12 @@ def load(path: Path, *, expected_sha256: str | None = None) -> LoadedModel:
             tensors |= _tensors(beside, _read(beside, common)[0])
         except FileNotFoundError as error:
             raise BadCheckpoint(f"{path}: it needs {beside.name}, which is gone") from error
-    return LoadedModel(_network(path, config, tensors), config, card, sha256, common)
+    network = _network(path, config, tensors)
+    if not stands_here(network, card):
+        raise BadCheckpoint(
+            f"{path}: it needs other pretrained weights than those of {PACKAGE} here"
+        )
+    return LoadedModel(network, config, card, sha256, common)
 
 
 def _read(path: Path, expected_sha256: str | None) -> tuple[bytes, str]:
@@ -120,8 +149,10 @@ def _metadata(data: bytes) -> dict[str, str]:
 
 
 def _described(path: Path, metadata: dict[str, str]) -> tuple[TrainConfig, dict[str, Any]]:
-    if metadata.get("format") != FORMAT:
-        raise BadCheckpoint(f"{path}: its format is {metadata.get('format')!r}, not {FORMAT!r}")
+    found = str(metadata.get("format"))
+    if found != FORMAT:
+        newer = found.startswith(FAMILY) and "; another version of LabelHub wrote it"
+        raise BadCheckpoint(f"{path}: its format is {found!r}, not {FORMAT!r}{newer or ''}")
     try:
         config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
         if not isinstance(config, dict) or not isinstance(card, dict):
