@@ -56,6 +56,15 @@ def test_the_classifier_has_no_django_celery_or_redis() -> None:
     assert out.strip() == "[]"
 
 
+def test_nobody_but_the_export_loads_onnx() -> None:
+    out = in_a_fresh_interpreter(
+        "import django, sys; django.setup()\n"
+        "import workers.torch_tasks, classifier.__main__\n"
+        "print([n for n in ('onnx', 'onnxscript', 'onnx_ir') if n in sys.modules])"
+    )
+    assert out.splitlines()[-1] == "[]"
+
+
 def test_the_default_worker_has_no_torch() -> None:
     out = in_a_fresh_interpreter(
         "import django, sys; django.setup()\n"
