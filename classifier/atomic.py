@@ -5,15 +5,18 @@ import tempfile
 from pathlib import Path
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, to_hand_on: bool = False) -> None:
     """Write ``data`` to ``path`` in one step that survives kill -9 and power loss.
 
-    Temp file in the same folder, fsync, rename, fsync of the folder. Raises OSError (disk full,
-    no such folder); the old file then stands untouched and no temp file is left.
+    Temp file in the same folder, fsync, rename, fsync of the folder. Only its owner may read it,
+    unless it is ``to_hand_on``: then who may is what the umask says. Raises OSError (disk full, no
+    such folder); the old file then stands untouched and no temp file is left.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
+            if to_hand_on:
+                os.fchmod(handle, 0o666 & ~_umask())
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
@@ -22,6 +25,13 @@ def replace_file(path: Path, data: bytes) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _umask() -> int:
+    """What new files may not allow. It can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def sync_folder(folder: Path) -> None:

@@ -97,11 +97,12 @@ def _publish_file(*, project: Project, path: Path, sha256: str) -> None:
 
 def load_network(*, project: Project, sha256: str) -> nn.Module:
     """A published network; its file must be there and match its hash. Raises BadCheckpoint."""
-    path = model_folder(project) / f"{sha256}.safetensors"
-    try:
-        return _load(path, sha256)
-    except FileNotFoundError as error:
-        raise checkpoint.BadCheckpoint(f"{path}: there is no such file") from error
+    return _load(model_folder(project) / f"{sha256}.safetensors", sha256)
+
+
+def published(*, project: Project, sha256: str) -> checkpoint.LoadedModel:
+    """The same anew from its file, with its config and card; nobody else has it."""
+    return _from_file(model_folder(project) / f"{sha256}.safetensors", sha256)
 
 
 def networks_in_service(*, project: Project, label_classes: Sequence[int]) -> list[nn.Module]:
@@ -122,4 +123,11 @@ def networks_in_service(*, project: Project, label_classes: Sequence[int]) -> li
 
 @lru_cache(maxsize=16)  # a version and its fold networks
 def _load(path: Path, sha256: str) -> nn.Module:
-    return checkpoint.load(path, expected_sha256=sha256).network
+    return _from_file(path, sha256).network
+
+
+def _from_file(path: Path, sha256: str) -> checkpoint.LoadedModel:
+    try:
+        return checkpoint.load(path, expected_sha256=sha256)
+    except FileNotFoundError as error:
+        raise checkpoint.BadCheckpoint(f"{path}: there is no such file") from error
