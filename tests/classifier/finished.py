@@ -1,20 +1,25 @@
 """A network of each recipe as a Round would publish it, made in seconds."""
 
+import copy
 import hashlib
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+import torch
 from torch import nn
 
 from classifier.config import TrainConfig
+from classifier.ensemble import JOINED, EnsembleNetwork
 from classifier.features import Describer
-from classifier.model import build, configured, recipe
+from classifier.model import RECIPES, build, configured, recipe
 from classifier.pool import Pool
 from classifier.recipes.features import FeatureNetwork
 from classifier.train import train
 from tests.classifier.pictures import STILL, bars, certain
 
 STEPS = 8
+KINDS = [*RECIPES, f"features{JOINED}fast"]  # what a Round may publish
 
 
 @lru_cache(maxsize=4)
@@ -23,6 +28,8 @@ def finished(name: str, channels: int = 3, size: int = 16) -> tuple[nn.Module, T
 
     Whoever changes it copies it.
     """
+    if JOINED in name:
+        return _together(name, channels, size)
     file = recipe(name).start_file
     config = configured(
         name, classes=3, image_size=size, channels=channels, steps=STEPS, batch_size=12,
@@ -36,6 +43,14 @@ def finished(name: str, channels: int = 3, size: int = 16) -> tuple[nn.Module, T
     describer = Describer.learned(images)
     network.see(describer, Pool.of(describer.describe(images)))
     return network, config
+
+
+def _together(name: str, channels: int, size: int) -> tuple[nn.Module, TrainConfig]:
+    members = {one: finished(one, channels, size) for one in name.split(JOINED)}
+    network = EnsembleNetwork({one: copy.deepcopy(member) for one, (member, _) in members.items()})
+    network.weigh(torch.tensor([0.7, 0.3]))
+    (_, config), *_ = members.values()
+    return network.eval(), replace(config, recipe=name)
 
 
 def pictures(count: int, channels: int = 3, size: int = 16) -> np.ndarray:

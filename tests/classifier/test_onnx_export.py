@@ -13,11 +13,10 @@ from torch.nn import functional
 
 from classifier import backbone
 from classifier.config import TrainConfig
-from classifier.model import RECIPES
 from classifier.onnx_export import onnx_bytes
 from classifier.portable import portable
 from classifier.predict import logits, probabilities
-from tests.classifier.finished import finished, pictures
+from tests.classifier.finished import KINDS, finished, pictures
 
 EQUAL = 1e-4
 TEMPERATURE = 1.7
@@ -43,7 +42,7 @@ def assert_equal(data: bytes, network: nn.Module, images: np.ndarray) -> None:
     assert np.abs(shares - probabilities(expected, TEMPERATURE)).max() < EQUAL
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", KINDS)
 def test_every_recipe_says_the_same_in_onnxruntime(recipe: str) -> None:
     network, config = finished(recipe)
     data, images = written(network, config), pictures(12)
@@ -70,19 +69,6 @@ def test_an_antialiased_resize_is_two_matrices(mode: str, size: int) -> None:
     assert "Resize" not in {node.op_type for node in onnx.load_from_string(data).graph.node}
     here = Resize()(torch.from_numpy(images).permute(0, 3, 1, 2).float()).numpy()
     assert np.abs(said_by_onnx(data, images)[1] - here).max() < 5e-4  # of 255
-
-
-def test_a_network_of_networks_is_exported_with_all_its_parts() -> None:
-    class Both(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.members = nn.ModuleList([finished("seed")[0], finished("features")[0]])
-
-        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-            return torch.stack([member(pixels) for member in self.members]).mean(dim=0)
-
-    both = Both().eval()
-    assert_equal(written(both, finished("seed")[1]), both, pictures(6))
 
 
 def test_the_file_tells_what_it_takes_and_gives() -> None:

@@ -11,9 +11,8 @@ import pytest
 from PIL import Image
 
 from classifier.checkpoint import whole_file
-from classifier.model import RECIPES
 from classifier.predict import logits, probabilities
-from tests.classifier.finished import finished, pictures
+from tests.classifier.finished import KINDS, finished, pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 ABSENT = ("django", "celery", "kombu", "redis", "labelhub", "workers", "onnx", "onnxscript")
@@ -45,7 +44,7 @@ def test_what_is_not_installed_cannot_be_imported(
     assert "ModuleNotFoundError" in python(bare, "-c", f"import {absent}", cwd=tmp_path).stderr
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", KINDS)
 def test_a_file_of_any_recipe_is_asked_with_no_django_installed(
     bare: dict[str, str], tmp_path: Path, recipe: str
 ) -> None:

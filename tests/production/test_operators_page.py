@@ -82,8 +82,11 @@ def test_every_compose_command_names_services_that_exist() -> None:
 
 
 def named_services(words: list[str]) -> set[str]:
-    """The services that a compose command works on; ``exec`` and ``run`` take one and its words."""
+    """The services that a compose command works on; ``exec`` and ``run`` take one and its words,
+    ``cp`` one and a path in it."""
     command, *rest = words
+    if command == "cp":
+        return {word.partition(":")[0] for word in rest if ":" in word}
     with_value = {"--volume", "--since", "--scale"}
     plain = [
         word.partition("=")[0]
