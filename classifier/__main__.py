@@ -59,4 +59,6 @@ def _run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_run())
+    code = _run()
+    training_command.leave_a_team(code)
+    sys.exit(code)

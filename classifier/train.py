@@ -101,7 +101,7 @@ def _steps(
 ) -> Iterator[Progress | None]:
     """Take ``state`` from its step to the last one, with a report now and then."""
     device, team = device_for(config.device), Team.here()
-    share, network = team.share(config.batch_size), team.joined(state.network)
+    share, network = team.share(config.batch_size), state.network
     doubt = data.doubt()  # (images,)
     shares = draw_shares(data.targets, data.weights)  # (images,)
     order = draw_order(shares, config.steps * config.batch_size, np.random.default_rng(config.seed))
@@ -120,6 +120,7 @@ def _steps(
         loss = functional.cross_entropy(logits.float(), wanted.to(device))
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        team.average_gradients(network)
         nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
         for group in state.optimizer.param_groups:
             group["lr"] = state.schedule.learning_rate(config)

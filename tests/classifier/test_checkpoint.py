@@ -164,11 +164,6 @@ def test_the_stages_lead_from_the_pixels_to_the_very_same_probabilities() -> Non
     assert by_name["softmax"].sum() == pytest.approx(1)
 
 
-def test_a_network_without_stages_cannot_be_shown() -> None:
-    with pytest.raises(TypeError, match="Linear"):
-        stages(torch.nn.Linear(2, 2), np.zeros((2, 2, 3), dtype=np.uint8))
-
-
 def test_importing_the_classifier_brings_no_web_and_no_queue() -> None:
     program = (
         "import pkgutil, importlib, sys, classifier\n"
