@@ -39,7 +39,11 @@ class ShardStore:
         self.shape = shape
         self.dtype = np.dtype(dtype)
         folder.mkdir(parents=True, exist_ok=True)
+        self._made: tuple[int, int] | None = None  # device and inode of the file of ids
+        self._ids: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self._sorted: npt.NDArray[np.intp] = np.zeros(0, np.intp)
         self._maps: dict[int, npt.NDArray[Any]] = {}
+        self._named: set[Path] = set()  # files whose names are on the disk for certain
         described = folder / "shape"
         wanted = "x".join(str(side) for side in self.shape)
         if self.dtype != np.uint8:  # pixels were there first, and say nothing of their type
@@ -59,14 +63,42 @@ class ShardStore:
         return self._ids
 
     def refresh(self) -> None:
-        """See what other processes have appended since."""
+        """See what other processes have appended since; all anew where the store was made anew."""
         path = self.folder / "ids.bin"
-        data = path.read_bytes() if path.exists() else b""
+        known = len(self._ids)
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                made = (status.st_dev, status.st_ino)
+                if made != self._made or status.st_size < known * RECORD.itemsize:
+                    self._forget()
+                    self._made, known = made, 0
+                file.seek(known * RECORD.itemsize)
+                data = file.read()
+        except FileNotFoundError:
+            self._forget()
+            return
         records = np.frombuffer(data, RECORD, len(data) // RECORD.itemsize)
         whole = records["check"] == _checks(records["id"])
         count = len(records) if whole.all() else int(whole.argmin())
-        self._ids: npt.NDArray[np.int64] = records["id"][:count].astype(np.int64)
-        self._sorted = np.argsort(self._ids, kind="stable")
+        self._learn(records["id"][:count].astype(np.int64))
+
+    def _forget(self) -> None:
+        self._made = None
+        self._ids, self._sorted = np.zeros(0, np.int64), np.zeros(0, np.intp)
+        self._maps.clear()
+
+    def _learn(self, new: npt.NDArray[np.int64]) -> None:
+        """Rows that were declared behind those that are known."""
+        if not len(new):
+            return
+        known, ascending = len(self._ids), bool((np.diff(new) > 0).all())
+        last = self._ids[self._sorted[-1]] if known else np.iinfo(np.int64).min
+        self._ids = np.concatenate([self._ids, new])
+        if ascending and new[0] > last:  # as images come: there is nothing to sort
+            self._sorted = np.concatenate([self._sorted, np.arange(known, len(self._ids))])
+        else:
+            self._sorted = np.argsort(self._ids, kind="stable")
 
     def append(self, ids: Sequence[int], rows: npt.NDArray[Any]) -> int:
         """Store rows (n, *shape) under their ids; durable on return.
@@ -81,7 +113,7 @@ class ShardStore:
         with self._writing():
             self.refresh()
             unique, first = np.unique(np.asarray(ids, dtype=np.int64), return_index=True)
-            new = np.sort(first[~np.isin(unique, self._ids)])  # first places, in the given order
+            new = np.sort(first[~self._found(unique)[1]])  # first places, in the given order
             if len(new):
                 self._write_rows(len(self._ids), rows[new])
                 self._declare(len(self._ids), np.asarray(ids, dtype=np.int64)[new])
@@ -129,8 +161,19 @@ class ShardStore:
         shards = rows // SHARD_IMAGES
         for shard in np.unique(shards):
             here = np.flatnonzero(shards == shard)
-            found[here] = self._map(int(shard))[rows[here] % SHARD_IMAGES]
+            places = rows[here] % SHARD_IMAGES
+            if _in_line(here) and _in_line(places):  # as a ranking asks: no page is mapped for it
+                self._read_line(int(shard), int(places[0]), found[here[0] : here[-1] + 1])
+            else:
+                found[here] = self._map(int(shard))[places]
         return found
+
+    def _read_line(self, shard: int, place: int, into: npt.NDArray[Any]) -> None:
+        """Fill ``into`` (n, *shape) with what lies in a shard from a place on. Raises OSError."""
+        with self._path(shard).open("rb", buffering=0) as file:
+            file.seek(place * into[0].nbytes)
+            if file.readinto(into.data.cast("B")) != into.nbytes:
+                raise OSError(f"{self._path(shard)} is cut short")
 
     def _map(self, shard: int) -> npt.NDArray[Any]:
         if shard not in self._maps:
@@ -147,23 +190,33 @@ class ShardStore:
             shard, place = divmod(row, SHARD_IMAGES)
             part, rows = np.split(rows, [SHARD_IMAGES - place])
             # Full length from the start, with a hole: a reader's map never has to grow.
-            _write_at(self._path(shard), place * size, part.tobytes(), SHARD_IMAGES * size)
+            self._write(self._path(shard), place * size, part.tobytes(), SHARD_IMAGES * size)
             row += len(part)
-        sync_folder(self.folder)
 
     def _declare(self, row: int, ids: npt.NDArray[np.int64]) -> None:
         records = np.zeros(len(ids), RECORD)
         records["id"], records["check"] = ids, _checks(ids)
         data = records.tobytes()
         start = row * RECORD.itemsize
-        _write_at(self.folder / "ids.bin", start, data, start + len(data))
-        sync_folder(self.folder)
+        self._write(self.folder / "ids.bin", start, data, start + len(data))
+
+    def _write(self, path: Path, offset: int, data: bytes, length: int) -> None:
+        """Write durably, the name of the file included: that one once, it does not change."""
+        _write_at(path, offset, data, length)
+        if path not in self._named:
+            sync_folder(self.folder)
+            self._named.add(path)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _in_line(places: npt.NDArray[np.int64]) -> bool:
+    """Whether each place (n,), n at least 1, follows the one before it."""
+    return int(places[-1] - places[0]) == len(places) - 1 and bool((np.diff(places) == 1).all())
 
 
 def _write_at(path: Path, offset: int, data: bytes, length: int) -> None:
@@ -183,6 +236,15 @@ def _checks(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(mixed ^ (mixed >> np.uint64(31)), dtype=np.uint64)
+
+
+def prepare_pixels(
+    pixels: npt.NDArray[np.uint8], image_size: int, channels: int
+) -> npt.NDArray[np.uint8]:
+    """``prepare_image`` of upright RGB pixels (H, W, 3), which may be what is wanted already."""
+    if pixels.shape == (image_size, image_size, channels):
+        return pixels
+    return prepare_image(Image.fromarray(np.ascontiguousarray(pixels)), image_size, channels)
 
 
 def prepare_image(image: Image.Image, image_size: int, channels: int) -> npt.NDArray[np.uint8]:

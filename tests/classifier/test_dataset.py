@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,47 @@ def test_a_reader_finds_what_another_appended_after_it_opened(tmp_path: Path) ->
     writer.append([2], pictures(1, seed=2))
     assert reader.ids.tolist() == [1]
     assert np.array_equal(reader.read(reader.rows_for([2])), pictures(1, seed=2))
+
+
+@pytest.mark.parametrize("later", [[9, 3, 12], [20, 21], [4, 30]])
+def test_what_came_after_is_found_in_whatever_order_it_came(
+    tmp_path: Path, later: list[int]
+) -> None:
+    images = pictures(3 + len(later))
+    reader = ShardStore(tmp_path, (8, 8, 3))
+    writer = ShardStore(tmp_path, (8, 8, 3))
+    writer.append([5, 10, 15], images[:3])
+    reader.refresh()
+    writer.append(later, images[3:])
+    reader.refresh()
+    asked = [*reversed(later), 15, 5]
+    found = reader.read(reader.rows_for(asked))
+    places = [*reversed(range(3, 3 + len(later))), 2, 0]
+    assert np.array_equal(found, images[places])
+    assert reader.missing([1, *later, 99]).tolist() == [1, 99]
+
+
+def test_a_store_that_was_made_anew_is_read_anew(tmp_path: Path) -> None:
+    folder, images = tmp_path / "store", pictures(6)
+    reader = ShardStore(folder, (8, 8, 3))
+    reader.append([1, 2, 3], images[:3])
+    assert np.array_equal(reader.read(np.array([2, 0])), images[[2, 0]])  # mapped
+    shutil.rmtree(folder)
+    reader.refresh()
+    assert reader.missing([1, 2, 3]).tolist() == [1, 2, 3]
+    ShardStore(folder, (8, 8, 3)).append([3, 1], images[4:])
+    reader.refresh()
+    assert reader.missing([1, 2, 3]).tolist() == [2]
+    assert np.array_equal(reader.read(reader.rows_for([1, 3])), images[[5, 4]])
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_shard_that_was_cut_short_is_no_picture(tmp_path: Path) -> None:
+    store = ShardStore(tmp_path, (8, 8, 3))
+    store.append(range(5), pictures(5))
+    os.truncate(tmp_path / "shard-00000.u8", 300)
+    with pytest.raises(OSError, match=r"shard-00000.u8 is cut short"):
+        store.read(np.arange(5))
 
 
 def test_a_reader_does_not_wait_for_a_writer(tmp_path: Path) -> None:
