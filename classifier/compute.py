@@ -1,6 +1,7 @@
 """Where the arithmetic runs: which device, and how many CPU threads."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -37,3 +38,22 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     capable = device.type == "cuda" and torch.cuda.is_bf16_supported()
     wanted = precision == "bfloat16" or (precision == "auto" and capable)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=wanted)
+
+
+@contextmanager
+def lanes(count: int) -> Iterator[ThreadPoolExecutor]:
+    """``count`` threads that do arithmetic side by side, each on one CPU thread of its own.
+
+    A batch a lane needs no waiting for one another within a batch: on two busy cores the seed
+    network is four times as fast as with every batch split between two threads, on idle ones about
+    as fast. What still waits when the block ends is given up; the process's own setting stays.
+    """
+    before = torch.get_num_threads()
+    pool = ThreadPoolExecutor(
+        count, thread_name_prefix="lane", initializer=torch.set_num_threads, initargs=(1,)
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)  # also for threads that are yet to begin

@@ -7,6 +7,7 @@ learned from the project's own. Heads on top train in seconds.
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from classifier import backbone, patches
 from classifier.atomic import replace_file
+from classifier.compute import lanes
 from classifier.patches import PatchDictionary, learn_dictionary
 
 FEATURES = backbone.FEATURES + patches.FEATURES
@@ -41,7 +43,7 @@ class Describer:
 
     dictionary: PatchDictionary
 
-    @property
+    @cached_property
     def name(self) -> str:
         """A short hash over the backbone's weights, how pictures are brought to it, and the
         dictionary: it names the shards that hold the features."""
@@ -55,13 +57,21 @@ class Describer:
 
     def describe(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
         """Images (n, H, W, C) uint8 to features (n, FEATURES), n may be 0."""
+        starts = range(0, len(images), BATCH)
         described = [np.zeros((0, FEATURES), dtype=np.float16)]
-        with torch.inference_mode():
-            for start in range(0, len(images), BATCH):
-                part = torch.from_numpy(np.array(images[start : start + BATCH]))
-                found = self.features(part.permute(0, 3, 1, 2))  # (batch, FEATURES)
-                described.append(as_stored(found).numpy())
+        if len(starts) == 1:
+            return self._described(images)
+        with lanes(torch.get_num_threads()) as pool:  # a batch a thread
+            described += pool.map(
+                lambda start: self._described(images[start : start + BATCH]), starts
+            )
         return np.concatenate(described)
+
+    def _described(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float16]:
+        with torch.inference_mode():
+            found = self.features(torch.from_numpy(np.array(images)).permute(0, 3, 1, 2))
+            half: npt.NDArray[np.float16] = as_stored(found).numpy()
+        return half
 
     def features(self, pixels: Tensor) -> Tensor:
         """Pixels (n, C, H, W) on the 0..255 scale to features (n, FEATURES)."""
