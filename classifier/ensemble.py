@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,9 +20,10 @@ JOINED = "+"  # between the recipes of an ensemble, in the name of its own
 
 @dataclass(frozen=True)
 class Readings:
-    """What each member reads of the same n images, in the members' order."""
+    """What each member reads of the same n images, in the members' order: arrays, or rows that lie
+    on disk until they are looked at."""
 
-    parts: tuple[npt.NDArray[Any], ...]
+    parts: tuple[Any, ...]
 
     def __len__(self) -> int:
         return len(self.parts[0])

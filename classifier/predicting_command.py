@@ -16,8 +16,10 @@ from tqdm import tqdm
 from classifier.card import classes_of, temperature_of
 from classifier.checkpoint import BadCheckpoint, LoadedModel, load
 from classifier.dataset import prepare_image
-from classifier.predict import CPU_BATCH, logits, probabilities
+from classifier.predict import logits, probabilities
 from classifier.uncertainty import entropy
+
+AT_ONCE = 64  # pictures read before the network is asked
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,10 @@ def _with_advice(path: Path, complaint: str) -> str:
 def _parts(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
     """As many pictures as go through the network at once; shows how far it is where the lines
     themselves do not."""
-    hidden = sys.stdout.isatty() or not sys.stderr.isatty() or len(paths) <= CPU_BATCH
+    hidden = sys.stdout.isatty() or not sys.stderr.isatty() or len(paths) <= AT_ONCE
     with tqdm(total=len(paths), unit=" pictures", leave=False, disable=hidden) as bar:
-        for start in range(0, len(paths), CPU_BATCH):
-            part = paths[start : start + CPU_BATCH]
+        for start in range(0, len(paths), AT_ONCE):
+            part = paths[start : start + AT_ONCE]
             yield part
             bar.update(len(part))
 

@@ -83,10 +83,14 @@ class FeatureNetwork(nn.Module):
 
     def forward(self, seen: Tensor) -> Tensor:
         features = self.described(seen) if seen.ndim == 4 else seen.float()
+        return self.say(self.read(features))
+
+    def say(self, rows: list[Tensor]) -> Tensor:
+        """Logits (n, K) of what ``read`` gives."""
         said = torch.stack(
             [
-                functional.log_softmax(head(rows), dim=1)
-                for head, rows in zip(self.heads, self.read(features), strict=True)
+                functional.log_softmax(head(read), dim=1)
+                for head, read in zip(self.heads, rows, strict=True)
             ]
         )  # (heads, images, classes)
         return torch.einsum("b,bnk->nk", self.get_buffer("opinion"), said)

@@ -31,14 +31,6 @@ def test_temperature_never_changes_the_favourite(spoken: np.ndarray, temperature
     assert np.allclose(shares.sum(axis=1), 1, atol=1e-5)
 
 
-@given(LOGITS)
-def test_uncertainty_stays_within_its_bounds(spoken: np.ndarray) -> None:
-    shares = probabilities(spoken)
-    assert ((entropy(shares) >= 0) & (entropy(shares) <= np.log(4) + 1e-6)).all()
-    assert ((margin(shares) >= 0) & (margin(shares) <= 1)).all()
-    assert ((least_confidence(shares) >= 0) & (least_confidence(shares) <= 0.75 + 1e-6)).all()
-
-
 @pytest.mark.parametrize("measure", [entropy, margin, least_confidence])
 def test_a_level_row_is_the_least_sure_and_a_certain_one_the_surest(
     measure: Callable[[np.ndarray], np.ndarray],
