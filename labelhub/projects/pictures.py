@@ -285,10 +285,13 @@ def _decoded(data: bytes) -> Pillow.Image:
 
 def _read(sha256: str, variant: str) -> bytes:
     try:
-        with open(_path(sha256, variant), "rb", buffering=0) as file:  # noqa: PTH123  on the way of every grid
-            return file.read()
+        file = os.open(_path(sha256, variant), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise PictureMissing(f"picture {sha256} is not in the folder any more") from error
+    try:
+        return os.read(file, os.fstat(file).st_size)
+    finally:
+        os.close(file)
 
 
 def content_type(data: bytes) -> str:

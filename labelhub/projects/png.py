@@ -7,6 +7,8 @@ grid needs nine of them: a sheet of 96 × 96 pixels takes 0.06 ms where Pillow's
 import struct
 import zlib
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -32,6 +34,27 @@ def read_plain_png(data: bytes) -> Pillow.Image | None:
 
     The checksum in the compressed pixels is verified.
     """
+    found = _lines(data)
+    if found is None:
+        return None
+    width, height, lines = found
+    # The filter byte before each row is stepped over: rows start at 1 and are ``row`` apart.
+    row = 3 * width + 1
+    return Pillow.frombytes("RGB", (width, height), lines[1:] + b"\0", "raw", "RGB", row, 1)
+
+
+def read_plain_pixels(data: bytes) -> NDArray[np.uint8] | None:
+    """The same as pixels (H, W, 3): a quarter of the time, where no Pillow picture is wanted."""
+    found = _lines(data)
+    if found is None:
+        return None
+    width, height, lines = found
+    rows = np.frombuffer(lines, dtype=np.uint8).reshape(height, 3 * width + 1)
+    return rows[:, 1:].reshape(height, width, 3)
+
+
+def _lines(data: bytes) -> tuple[int, int, bytes] | None:
+    """Width, height, and the rows with their filter bytes, of a file that ``write_png`` wrote."""
     if data[:8] != SIGNATURE or data[-12:] != _END or data[_START + 4 : _START + 8] != b"IDAT":
         return None
     width, height, *kind = _HEADER.unpack_from(data, len(SIGNATURE) + 8)
@@ -48,8 +71,7 @@ def read_plain_png(data: bytes) -> Pillow.Image | None:
         return None
     if len(lines) != height * row or any(lines[::row]):
         return None
-    # The filter byte before each row is stepped over: rows start at 1 and are ``row`` apart.
-    return Pillow.frombytes("RGB", (width, height), lines[1:] + b"\0", "raw", "RGB", row, 1)
+    return width, height, lines
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from django.db import connection
-from django.db.models import F
 
 from labelhub.projects.models import Image
 from labelhub.projects.prepared import PreparedSelect
@@ -131,6 +130,22 @@ _standing_votes = PreparedSelect(
 )
 
 
+_imaged = PreparedSelect(
+    lambda images: (
+        Image.objects.filter(pk__in=images)
+        .order_by("pk")
+        .values_list(
+            "pk",
+            "project_id",
+            "holdout",
+            "gold__label_class_id",
+            "project__settle_threshold",
+            "project__min_humans",
+        )
+    )
+)
+
+
 def _lock(images: Sequence[int]) -> None:
     """Hold the rows before anything is read from them or from what they name: PostgreSQL leaves a
     row out of a locking join when a promotion changed its Parameters while the lock was waited for.
@@ -173,31 +188,21 @@ def standing_states(images: Sequence[int]) -> list[ImageState]:
 def states_on(basis: Basis, images: Sequence[int]) -> list[ImageState]:
     """The images resting on a new basis; existing Consensus rows are locked first."""
     _lock(images)
-    rows = (
-        Image.objects.filter(pk__in=images)
-        .order_by("pk")
-        .values(
-            "pk",
-            "project_id",
-            "holdout",
-            gold_class=F("gold__label_class_id"),
-            threshold=F("project__settle_threshold"),
-            min_humans=F("project__min_humans"),
-        )
-    )
     return [
         ImageState(
-            image_id=row["pk"],
-            project_id=row["project_id"],
+            image_id=image_id,
+            project_id=project_id,
             model=basis.model,
             model_version=basis.model_version,
-            prior=basis.priors.get(row["pk"], b""),
-            gold=row["gold_class"],
-            holdout=row["holdout"],
-            threshold=row["threshold"],
-            min_humans=row["min_humans"],
+            prior=basis.priors.get(image_id, b""),
+            gold=gold,
+            holdout=holdout,
+            threshold=threshold,
+            min_humans=min_humans,
         )
-        for row in rows
+        for image_id, project_id, holdout, gold, threshold, min_humans in _imaged.rows(
+            images=list(images)
+        )
     ]
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 
 from django.db import transaction
 
 from labelhub.annotators.models import Annotator
 from labelhub.projects.models import Project
 from labelhub.projects.rows import insert_rows, update_rows, upsert_rows
+from labelhub.votes.arrays import stored
 from labelhub.votes.consensus import (
     Basis,
     ConsensusBatch,
@@ -142,28 +144,24 @@ def refresh_consensus(
                 for state in batch.states
             ]
             rows = [(*left, *right) for left, right in zip(given, computed, strict=True)]
-            upsert_rows(Consensus, (*GIVEN, *COMPUTED, "image"), rows, key="image")
+            names = (*GIVEN, *COMPUTED, "image")
+            upsert_rows(Consensus, names, rows, key=("image",), for_life=("project",))
     return batch
 
 
 def _computed(batch: ConsensusBatch, now: datetime) -> list[tuple[object, ...]]:
     """The columns COMPUTED of each image, and the image."""
-    entropies = batch.entropies
-    best = batch.probabilities.argmax(axis=1)
-    settled = batch.settled
-    rows: list[tuple[object, ...]] = []
-    for place, state in enumerate(batch.states):
-        p = batch.probabilities[place]
-        rows.append(
-            (
-                p.astype("<f8").tobytes(),
-                state.model.label_classes[best[place]],
-                float(p[best[place]]),
-                float(entropies[place]),
-                batch.humans[place],
-                settled[place],
-                now,
-                state.image_id,
-            )
+    p, classes = batch.probabilities, batch.model.label_classes
+    return list(
+        zip(
+            stored(p, "<f8"),
+            [classes[best] for best in p.argmax(axis=1).tolist()],
+            p.max(axis=1).tolist(),
+            batch.entropies.tolist(),
+            batch.humans,
+            batch.settled,
+            repeat(now),
+            [state.image_id for state in batch.states],
+            strict=False,  # the same moment for all
         )
-    return rows
+    )

@@ -21,7 +21,8 @@ from labelhub.projects.pictures import (
     open_tile,
     store,
 )
-from labelhub.projects.png import QUICK, STORED, read_plain_png, write_png
+from labelhub.projects.pixels import full_pixels
+from labelhub.projects.png import QUICK, STORED, read_plain_pixels, read_plain_png, write_png
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +52,7 @@ def test_a_small_square_picture_is_one_file(folder: Path, edge: int) -> None:
     store(picture)
     assert stored_files(folder) == {".tile"}
     assert np.array_equal(np.asarray(open_full(picture.sha256)), np.asarray(noise(edge, edge)))
+    assert np.array_equal(full_pixels(picture.sha256, (edge, edge)), np.asarray(noise(edge, edge)))
 
 
 @pytest.mark.parametrize("size", [(28, 20), (32, 20), (65, 65), (400, 300)])
@@ -61,6 +63,8 @@ def test_a_picture_whose_tile_is_padded_or_reduced_is_two_files(
     store(picture)
     assert stored_files(folder) == {".full", ".tile"}
     assert open_full(picture.sha256).size == size
+    opened = np.asarray(open_full(picture.sha256))
+    assert np.array_equal(full_pixels(picture.sha256, size), opened)
 
 
 def test_a_lost_full_picture_is_missing_and_its_tile_does_not_stand_in(folder: Path) -> None:
@@ -70,6 +74,8 @@ def test_a_lost_full_picture_is_missing_and_its_tile_does_not_stand_in(folder: P
     assert open_tile(picture.sha256).size == (32, 32)
     with pytest.raises(PictureMissing):
         open_full(picture.sha256)
+    with pytest.raises(PictureMissing):
+        full_pixels(picture.sha256, (32, 20))
 
 
 def test_a_stored_picture_is_never_written_again(folder: Path) -> None:
@@ -164,6 +170,7 @@ def test_the_plain_png_reads_back_pixel_by_pixel_here_and_elsewhere(
     ours = read_plain_png(data)
     assert ours is not None
     assert ours.tobytes() == picture.tobytes()
+    assert np.array_equal(read_plain_pixels(data), np.asarray(picture))
     assert Pillow.open(io.BytesIO(data)).convert("RGB").tobytes() == picture.tobytes()
 
 
@@ -176,6 +183,9 @@ def test_a_damaged_plain_png_is_never_read_as_another_picture(at: int, value: in
     changed = data[at] != value
     data[at] = value
     found = read_plain_png(bytes(data))
+    pixels = read_plain_pixels(bytes(data))
+    assert (found is None) == (pixels is None)
+    assert found is None or np.array_equal(np.asarray(found), pixels)
     assert found is None or found.tobytes() == picture.tobytes() or not changed
 
 

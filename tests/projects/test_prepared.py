@@ -7,6 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Case, F, Value, When
 from django.test.utils import CaptureQueriesContext
 
+from labelhub.projects import rows as rows_module
 from labelhub.projects.models import Image, LabelClass, Project
 from labelhub.projects.prepared import (
     KEPT_SHAPES,
@@ -16,6 +17,7 @@ from labelhub.projects.prepared import (
     instance,
 )
 from labelhub.projects.rows import insert_row, insert_rows, update_rows, upsert_rows
+from labelhub.projects.services import create_project
 from labelhub.rounds.models import Candidate
 from tests.factories import NOON, shapes_project
 
@@ -132,11 +134,31 @@ def test_an_upsert_inserts_or_writes_over() -> None:
     names = (*names, "entropy", "score", "leased_until", "asked_at", "form", "settled")
     row = (project.pk, image.pk, circle.pk, 0.5, "open", 7.0, 0.1, 0.2, 0.2, NOON, NOON)
     row = (*row, "grid", False)
-    upsert_rows(Candidate, names, [row], key="image")
+    upsert_rows(Candidate, names, [row], key=("image",))
     assert Candidate.objects.get(image=image).priority == 7.0
     Candidate.objects.all().delete()
-    upsert_rows(Candidate, names, [row], key="image")
+    upsert_rows(Candidate, names, [row], key=("image",))
     assert Candidate.objects.get().label_class == circle
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 24, 30])
+def test_so_many_rows_are_upserted_each_with_its_own_values(monkeypatch, count: int) -> None:
+    names = ("project", "sha256", "name", "width", "height", "fold")
+    same = {"holdout": False, "was_gold": False, "status": "active", "created_at": NOON}
+    names = (*names, *same)
+    monkeypatch.setattr(rows_module, "VALUES_A_STATEMENT", 8 * len(names))
+    project = create_project(name="Many", class_names=["a", "b"])
+
+    def upsert(first: str) -> dict[str, str]:
+        rows = [(project.pk, f"{n:064x}", f"{first} {n}", n, 1, n % 10) for n in range(count)]
+        rows = [(*row, *same.values()) for row in rows]
+        key, for_life = ("project", "sha256"), ("width",)
+        upsert_rows(Image, names, rows, key=key, for_life=for_life)
+        return dict(project.images.order_by("sha256").values_list("name", "width"))
+
+    assert upsert("first") == {f"first {n}": n for n in range(count)}
+    Image.objects.filter(project=project).update(width=99)
+    assert upsert("second") == {f"second {n}": 99 for n in range(count)}  # width was for life
 
 
 def test_many_rows_are_one_statement() -> None:
