@@ -16,7 +16,7 @@ from labelhub.rounds.models import ModelVersion, Prediction
 from labelhub.rounds.selectors import serving_version
 from labelhub.votes.models import Vote
 from workers.datasets import pictures_for
-from workers.ranking import predict
+from workers.predicting import predict
 from workers.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)

@@ -2,8 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ from torch import nn
 
 from classifier import pool
 from classifier.config import TrainConfig
-from classifier.dataset import ShardStore, prepare_image
+from classifier.dataset import ShardStore, prepare_pixels
 from classifier.ensemble import EnsembleNetwork, Readings, members_of
 from classifier.features import FEATURES, Describer
 from classifier.pool import BadPool, Pool
 from classifier.recipes.features import FeatureNetwork
+from classifier.together import OneReading
 from labelhub.projects.models import Image, Project
-from labelhub.projects.pictures import PictureMissing, open_full
+from labelhub.projects.pictures import PictureMissing
+from labelhub.projects.pixels import full_pixels
 from labelhub.rounds.models import ModelVersion
 from workers.places import shard_folder
 
@@ -50,18 +52,18 @@ class Pictures:
         """The same pictures, read from disk only where they are looked at."""
         return Stored(self.pixels, self.pixels.rows_for(images))
 
-    def seen_by(self, network: nn.Module, images: NDArray[np.int64]) -> NDArray[Any] | Readings:
+    def seen_by(self, network: nn.Module, images: NDArray[np.int64]) -> "Stored | Readings":
         """What a network reads of these images: pictures, or the features that stand for them; of
-        an ensemble, what each member does."""
+        an ensemble, what each member does. It lies on disk until it is looked at."""
         if isinstance(network, EnsembleNetwork):
             return Readings(tuple(self.read_by(one, images) for one in members_of(network)))
         return self.read_by(network, images)
 
-    def read_by(self, network: nn.Module, images: NDArray[np.int64]) -> NDArray[Any]:
+    def read_by(self, network: nn.Module, images: NDArray[np.int64]) -> "Stored":
         """The same of a network that is no ensemble."""
-        if isinstance(network, FeatureNetwork):
-            return self.features(network.describer, images)
-        return self.of(images)
+        if isinstance(network, FeatureNetwork | OneReading):
+            return self.described(network.describer, images)
+        return self.pixels_of(images)
 
     def features(self, describer: Describer, images: NDArray[np.int64]) -> NDArray[np.float16]:
         """Features (n, FEATURES) of these images; describes those that never were."""
@@ -171,6 +173,9 @@ class Stored:
         """Of each number."""
         return self.store.dtype
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def __getitem__(self, part: slice | NDArray[np.int64], /) -> NDArray[Any]:
         """(part, *row), copied from disk."""
         return self.store.read(self.rows[part])
@@ -193,9 +198,21 @@ def fill_shards(*, project: Project) -> Pictures:
 def pictures_for(*, version: ModelVersion, images: NDArray[np.int64]) -> Pictures:
     """These images (n,) as the version sees them: the project's picture size may be another one by
     now. Left out is what ``fill_shards`` leaves out."""
+    [pictures] = pictures_by_part(version=version, parts=[images])
+    return pictures
+
+
+def pictures_by_part(
+    *, version: ModelVersion, parts: Iterable[NDArray[np.int64]]
+) -> Iterator[Pictures]:
+    """``pictures_for`` the images of each part, which are read when it is its turn."""
     config = TrainConfig.from_dict(version.config)
     store = _store(version.project, config.image_size, config.channels)
-    return _filled(store, version.project, images)
+    pictures = Pictures(store, np.zeros(0, np.int64))
+    for part in parts:
+        found = _filled(store, version.project, part)
+        pictures = replace(pictures, ids=found.ids)  # with the features that are open by now
+        yield pictures
 
 
 def _store(project: Project, image_size: int, channels: int) -> ShardStore:
@@ -209,14 +226,15 @@ def _filled(store: ShardStore, project: Project, images: NDArray[np.int64]) -> P
     for part in _batches(store.missing(images)):
         ids, pixels = [], []
         rows = Image.objects.filter(pk__in=part.tolist(), project=project).order_by("pk")
-        for image_id, sha256 in rows.values_list("pk", "sha256"):
+        columns = rows.values_list("pk", "sha256", "width", "height")
+        for image_id, sha256, width, height in columns:
             try:
-                picture = open_full(sha256)
+                full = full_pixels(sha256, (width, height))
             except (PictureMissing, OSError) as error:
                 logger.warning("image %s of %s is left out: %s", image_id, project.slug, error)
                 continue
             ids.append(image_id)
-            pixels.append(prepare_image(picture, edge, channels))
+            pixels.append(prepare_pixels(full, edge, channels))
         if ids:
             store.append(ids, np.stack(pixels))
     return Pictures(store, images[~np.isin(images, store.missing(images))])

@@ -100,7 +100,7 @@ def rank_here(*, version: ModelVersion, clock: Clock) -> int:
         waiting = RankingShard.objects.filter(model_version=version, finished_at=None)
         for shard in waiting.order_by("number").values_list("pk", flat=True):
             try:
-                images += rank_shard(shard_id=shard, clock=clock)
+                images += rank_shard(shard_id=shard, clock=clock).images
             except Exception:
                 logger.exception("shard %s of %s failed", shard, version)
     end_hopeless_rankings(now=clock())

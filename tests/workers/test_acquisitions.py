@@ -1,10 +1,12 @@
 """Rankings that look at more than one belief: what they score, and what people are asked next."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from classifier.batches import disagreement
-from classifier.predict import logits, probabilities
+from classifier.predict import answers, logits, probabilities
 from labelhub.challenges.models import Tile
 from labelhub.challenges.services import issue_challenge
 from labelhub.projects.models import Project
@@ -16,9 +18,9 @@ from labelhub.votes.services import NewVote, record_votes
 from tests.factories import NOON, dice, true_key, visitor
 from tests.pictured import STRIPES, striped_project
 from tests.workers.untrained import clock, rank, untrained_version
-from workers import ranking, training
+from workers import predicting, ranking, scores, training
 from workers.networks import load_network
-from workers.ranking import BadPrediction
+from workers.predicting import BadPrediction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BY_SCORE = ["disagreement", "diverse"]
@@ -60,7 +62,7 @@ def test_disagreement_is_scored_by_what_the_networks_tell_each_other() -> None:
 
 
 def test_a_diverse_batch_gives_its_places_to_what_is_still_to_be_asked(monkeypatch) -> None:
-    monkeypatch.setattr(ranking, "LEAST_BATCH", 20)
+    monkeypatch.setattr(scores, "LEAST_BATCH", 20)
     project = striped_project(acquisition="diverse")
     voted = project.images.filter(gold=None)[:30].values_list("pk", flat=True)
     Candidate.objects.filter(image_id__in=list(voted)).update(settled=True)
@@ -76,7 +78,7 @@ def test_a_diverse_batch_gives_its_places_to_what_is_still_to_be_asked(monkeypat
 def test_a_diverse_batch_has_no_place_for_what_votes_have_all_but_told_or_cannot_tell(
     monkeypatch,
 ) -> None:
-    monkeypatch.setattr(ranking, "LEAST_BATCH", 20)
+    monkeypatch.setattr(scores, "LEAST_BATCH", 20)
     project = striped_project(acquisition="diverse", min_humans=20)  # so many votes settle nothing
     classes = {row.key: row.pk for row in project.label_classes.all()}
     told, contested, fresh = np.split(np.array(project.images.filter(gold=None)), [30, 40])
@@ -129,10 +131,10 @@ def test_an_image_of_next_to_no_score_comes_after_one_of_a_high_score(
     wanted = project.images.filter(gold=None).order_by("pk")
     low, high = wanted[0].pk, wanted[1].pk
 
-    def scored(version, pictures, images, members, priors):
-        return np.where(images == high, 0.9, np.where(images == low, 1e-6, 0.01))
+    def scored(version, ranked):
+        return np.where(ranked.images == high, 0.9, np.where(ranked.images == low, 1e-6, 0.01))
 
-    monkeypatch.setattr(ranking, "_scores", scored)
+    monkeypatch.setattr(ranking, "scores_of", scored)
     rank(untrained_version(project))
     order = [candidate.image_id for candidate in in_turn(project)]
     assert order[0] == high
@@ -165,14 +167,21 @@ def test_what_are_no_probabilities_never_reach_consensus_or_queues(
     version = untrained_version(project)
     before = list(Consensus.objects.order_by("pk").values())
     queues = list(Candidate.objects.order_by("pk").values())
-    real = logits if not np.isfinite(said) else probabilities
 
-    def spoilt(*arguments: object) -> np.ndarray:
-        rows = real(*arguments)
+    def spoilt_answers(*arguments: object) -> Iterator[np.ndarray]:
+        for rows in answers(*arguments):
+            rows[3, 1] = said
+            yield rows
+
+    def spoilt_probabilities(*arguments: object) -> np.ndarray:
+        rows = probabilities(*arguments)
         rows[3, 1] = said if said != 0.7 else rows[3, 1] + said
         return rows
 
-    monkeypatch.setattr(ranking, real.__name__, spoilt)
+    if np.isfinite(said):
+        monkeypatch.setattr(predicting, "probabilities", spoilt_probabilities)
+    else:
+        monkeypatch.setattr(predicting, "answers", spoilt_answers)
     with pytest.raises(BadPrediction, match="network"):
         rank(version)
     assert not Prediction.objects.exists()

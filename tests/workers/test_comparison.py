@@ -22,7 +22,7 @@ from workers.comparison import (
     measure,
 )
 from workers.datasets import pictures_for
-from workers.ranking import predict
+from workers.predicting import predict
 from workers.snapshot import Snapshot, take_snapshot
 
 SURE, LEANING, OPEN = (0.9, 0.05, 0.05), (0.6, 0.3, 0.1), (1 / 3, 1 / 3, 1 / 3)

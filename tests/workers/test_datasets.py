@@ -8,7 +8,9 @@ import pytest
 import torch
 from django.conf import settings as site
 
+from classifier.config import TrainConfig
 from classifier.dataset import prepare_image
+from classifier.model import build
 from labelhub.projects.models import Image
 from labelhub.projects.pictures import open_full
 from tests.pictured import striped_project
@@ -32,7 +34,7 @@ def test_the_store_holds_every_active_image_as_the_network_sees_it() -> None:
 def test_only_pictures_that_the_store_lacks_are_read(monkeypatch) -> None:
     project = striped_project(images=12)
     fill_shards(project=project)
-    monkeypatch.setattr(datasets, "open_full", None)
+    monkeypatch.setattr(datasets, "full_pixels", None)
     assert len(fill_shards(project=project).ids) == 12
 
 
@@ -106,3 +108,14 @@ def test_features_are_looked_up_again_without_opening_their_store_anew(monkeypat
     first = pictures.features(describer, pictures.ids[:3])
     monkeypatch.setattr(datasets, "ShardStore", None)
     assert np.array_equal(pictures.features(describer, pictures.ids[:3]), first)
+
+
+def test_what_networks_read_lies_on_disk_until_it_is_looked_at() -> None:
+    project = striped_project(images=12)
+    pictures = fill_shards(project=project)
+    chosen = pictures.ids[[3, 4, 5, 6, 11, 0]]
+    seen = pictures.seen_by(build(TrainConfig(classes=3, recipe="seed", image_size=16)), chosen)
+    assert (seen.shape, seen.dtype, len(seen)) == ((6, 16, 16, 3), np.uint8, 6)
+    assert np.array_equal(seen[:], pictures.of(chosen))
+    assert np.array_equal(seen[1:3], pictures.of(chosen[1:3]))
+    assert seen[6:].shape == (0, 16, 16, 3)

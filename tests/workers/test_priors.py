@@ -11,7 +11,7 @@ from tests.factories import NOON
 from tests.pictured import striped_project, vote_rightly
 from tests.workers.untrained import untrained_version
 from workers.datasets import pictures_for
-from workers.ranking import predict
+from workers.predicting import predict
 
 pytestmark = pytest.mark.django_db
 

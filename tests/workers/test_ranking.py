@@ -69,13 +69,13 @@ def test_a_shard_reads_its_own_pictures_and_no_others(monkeypatch) -> None:
     version = untrained_version(project)
     start_ranking(model_version=version, shards=[(images[0], images[3])], now=NOON)
     opened: list[str] = []
-    real = datasets.open_full
+    real = datasets.full_pixels
 
-    def spy(sha256: str):
+    def spy(sha256: str, size: tuple[int, int]):
         opened.append(sha256)
-        return real(sha256)
+        return real(sha256, size)
 
-    monkeypatch.setattr(datasets, "open_full", spy)
+    monkeypatch.setattr(datasets, "full_pixels", spy)
     rank(version)
     own = project.images.filter(pk__in=images[:4]).values_list("sha256", flat=True)
     assert sorted(opened) == sorted(own)

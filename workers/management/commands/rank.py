@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -11,7 +10,7 @@ from labelhub.projects.commands import add_json_option, progress, project_named,
 from labelhub.projects.models import Image
 from labelhub.rounds.models import ModelVersion, Prediction
 from labelhub.rounds.selectors import serving_version
-from workers.ranking import SHARD_IMAGES, rank_images, shard_spans
+from workers.ranking import rank_span, shard_spans
 
 
 class Command(BaseCommand):
@@ -56,10 +55,8 @@ def _rank(version: ModelVersion) -> int:
     active = Image.objects.filter(project=project, status=Image.Status.ACTIVE)
     ranked = 0
     with progress("ranked", total=active.count()) as forward:
-        for first, last in shard_spans(project=project):
-            span = active.filter(pk__range=(first, last)).order_by("pk")
-            images = np.fromiter(span.values_list("pk", flat=True), dtype=np.int64)
-            done = rank_images(version=version, images=images[:SHARD_IMAGES], clock=timezone.now)
+        for span in shard_spans(project=project):
+            done = rank_span(version=version, span=span, clock=timezone.now).images
             forward(done)
             ranked += done
     return ranked
