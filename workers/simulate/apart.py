@@ -47,8 +47,10 @@ class _Stop:
                 os.killpg(self._child.pid, signal.SIGKILL)  # all it has is thrown away
 
 
-def run_apart(command: Sequence[str]) -> int:
+def run_apart(command: Sequence[str], world: Mapping[str, str] | None = None) -> int:
     """Run it over a folder, a database and a broker that nobody else sees; returns its exit code.
+
+    ``world`` are settings to be had otherwise.
 
     What is printed goes where ours goes. Raises Stopped when a signal asked us to end meanwhile;
     then too the process has ended and the folder is gone.
@@ -57,7 +59,7 @@ def run_apart(command: Sequence[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="lh-simulate-") as folder:
             child = subprocess.Popen(  # noqa: S603  our own command
                 tied(command),
-                env={**os.environ, **_world(Path(folder))},
+                env={**os.environ, **_world(Path(folder)), **(world or {})},
                 process_group=0,  # Ctrl-C reaches us alone
             )
             stop.watch(child)
