@@ -26,6 +26,7 @@ AREAS = {
     "workers": [
         "workers/test_snapshot.py",
         "workers/test_ranking.py",
+        "workers/test_shards.py",
         "workers/test_round.py::test_a_round_trains_promotes_and_ranks_every_image",
         "workers/test_round.py::test_a_worker_whose_lease_was_taken_stops_and_writes_nothing",
         "workers/test_round.py::test_a_message_delivered_twice_trains_once",
