@@ -1,6 +1,7 @@
 """Do the probabilities mean what they say? Temperature scaling, and two ways to measure it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ COLDEST, HOTTEST = 0.05, 20.0
 GRID_POINTS = 25
 PRIOR_STRENGTH = 4.0
 SMALLEST = 1e-12
+BINS = 15
 
 
 def fit_temperature(
@@ -73,20 +75,58 @@ def _lowest(cost: Callable[[float], float], low: float, high: float) -> float:
     return (low + high) / 2
 
 
+def uncalibrated(probabilities: npt.NDArray[Any], temperature: float) -> npt.NDArray[np.float64]:
+    """What softmax(logits / temperature) was before the division: (n, K), rows summing to one.
+
+    Raises ValueError for a temperature that is not above 0.
+    """
+    if not temperature > 0:
+        raise ValueError(f"temperature must be above 0, not {temperature}")
+    raised = np.maximum(probabilities.astype(np.float64), SMALLEST) ** temperature
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Rows whose largest probability lies in one stretch: its mean, how many are right, how many
+    there are. Of one that can be trusted the first two agree."""
+
+    confidence: float
+    accuracy: float
+    count: int
+
+
+def reliability(
+    probabilities: npt.NDArray[Any], labels: npt.NDArray[Any], bins: int = BINS
+) -> list[ReliabilityBin]:
+    """What a reliability diagram draws (DeGroot and Fienberg 1983), over equal stretches of 0..1.
+
+    probabilities (n, K), labels (n,) class indices. Stretches without a row are left out. Raises
+    ValueError without rows.
+    """
+    _require_rows(probabilities, labels)
+    confidence = probabilities.max(axis=1).astype(np.float64)  # (images,)
+    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    count, sure, found = (
+        np.bincount(place, weights=weights, minlength=bins) for weights in (None, confidence, right)
+    )
+    return [
+        ReliabilityBin(float(sure[k] / count[k]), float(found[k] / count[k]), int(count[k]))
+        for k in np.flatnonzero(count)
+    ]
+
+
 def expected_calibration_error(
-    probabilities: npt.NDArray[Any], labels: npt.NDArray[Any], bins: int = 15
+    probabilities: npt.NDArray[Any], labels: npt.NDArray[Any], bins: int = BINS
 ) -> float:
     """Mean distance between confidence and accuracy over equal bins, weighted by their rows.
 
     probabilities (n, K), labels (n,) class indices; 0 is perfect (Naeini, Cooper, Hauskrecht
-    2015). Raises ValueError without rows.
+    2015). Of few rows it comes out above what it is of many. Raises ValueError without rows.
     """
-    _require_rows(probabilities, labels)
-    confidence = probabilities.max(axis=1).astype(np.float64)  # (images,)
-    right = probabilities.argmax(axis=1) == labels
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(place, weights=right - confidence, minlength=bins)  # sums per bin
-    return float(np.abs(gaps).sum() / len(labels))
+    found = reliability(probabilities, labels, bins)
+    return sum(abs(one.confidence - one.accuracy) * one.count for one in found) / len(labels)
 
 
 def negative_log_likelihood(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
