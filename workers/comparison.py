@@ -47,6 +47,7 @@ class Measure:
 class Comparison:
     """The same m images seen by the new version and by the one in service."""
 
+    images: NDArray[np.int64]  # (m,) Image ids
     new: NDArray[np.float32]  # (m, K)
     old: NDArray[np.float32] | None  # (m, K); None when no version serves
     labels: NDArray[np.int64]  # (m,)
@@ -91,7 +92,7 @@ def compare(
     by = measure(snapshot)
     chosen, provisional = by.chosen, by.provisional
     if provisional and (version := serving_version(project=project)):
-        fair = chosen & _told_before(version, snapshot)
+        fair = chosen & told_before(version, snapshot)
         if fair.sum() >= ENOUGH or (snapshot.gold >= 0).sum() >= GOLD_LEAST:
             chosen = fair  # fewer would decide by luck, and no later vote makes them more
     images = snapshot.images[chosen]
@@ -103,9 +104,10 @@ def compare(
             in_fold = snapshot.folds[chosen] % len(by_fold) == fold
             if in_fold.any():
                 new[in_fold] = predict(images[in_fold])
-    old, seen = _in_service(project, images, column="prior" if provisional else "probabilities")
+    old, seen = in_service(project, images, column="prior" if provisional else "probabilities")
     kept = np.ones(len(images), dtype=bool) if old is None else seen
     return Comparison(
+        images=images[kept],
         new=new[kept],
         old=old,
         labels=snapshot.labels[chosen][kept],
@@ -116,7 +118,7 @@ def compare(
     )
 
 
-def _told_before(version: ModelVersion, snapshot: Snapshot) -> NDArray[np.bool_]:
+def told_before(version: ModelVersion, snapshot: Snapshot) -> NDArray[np.bool_]:
     """(n,) Gold, and images that votes told the class of before the version in service was taught.
 
     What was asked later was asked because of what that version says: a yes to the class it named
@@ -130,7 +132,7 @@ def _told_before(version: ModelVersion, snapshot: Snapshot) -> NDArray[np.bool_]
     return np.asarray((snapshot.gold >= 0) | np.isin(snapshot.images, images))
 
 
-def _in_service(
+def in_service(
     project: Project, images: NDArray[np.int64], *, column: str
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.bool_]]:
     """What the version in service says of the images, and which of them it has seen.

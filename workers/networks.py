@@ -1,5 +1,6 @@
 """The networks of a Round: trained, kept as they finish, published by hash, loaded once."""
 
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -82,17 +83,27 @@ def publish(*, project: Project, model: checkpoint.LoadedModel, path: Path) -> N
 def _publish_file(*, project: Project, path: Path, sha256: str) -> None:
     """Put a file there, named by its hash.
 
-    By a link where the file system has links, else by a copy; in one step either way.
+    By a link where the file system has links, else by a copy; in one step either way. A damaged one
+    of that name makes room. Raises BadCheckpoint for a file that is not the one that was evaluated.
     """
     target = model_folder(project) / f"{sha256}.safetensors"
+    data = path.read_bytes()
+    if not _is(data, sha256):
+        raise checkpoint.BadCheckpoint(f"{path}: it was changed after it was trained")
     try:
         os.link(path, target)
-    except FileExistsError:
-        logger.debug("%s is there already", target)  # each network brings what all have in common
+    except FileExistsError:  # each network brings what all have in common
+        if not _is(target.read_bytes(), sha256):
+            logger.warning("%s was damaged and is replaced", target)
+            replace_file(target, data)
     except OSError as error:
         logger.info("%s is copied, not linked: %s", target, error)
-        replace_file(target, path.read_bytes())
+        replace_file(target, data)
     sync_folder(target.parent)
+
+
+def _is(data: bytes, sha256: str) -> bool:
+    return hashlib.sha256(data).hexdigest() == sha256
 
 
 def load_network(*, project: Project, sha256: str) -> nn.Module:

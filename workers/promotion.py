@@ -1,104 +1,110 @@
-"""The promotion gate: may a new network serve? A reason in words either way. Arrays only."""
+"""The promotion gate: may a new network serve? A reason in words either way. Arrays only.
 
-from dataclasses import dataclass
-from math import comb
+It refuses what is shown to be bad, and promotes what is as good: a version that learned new labels
+knows them, also where few images are there to tell. A version is refused (``workers.gate``)
 
-import numpy as np
-from numpy.typing import NDArray
+- whose probabilities are no numbers, or which is measured on too few images;
+- whose labels are not what the Gold and the votes in the database make;
+- that is right on less than 1.5 times what guessing is;
+- whose training went wrong, which shows by itself: the network to serve is right on fewer images
+  than the fold networks by MARGIN, or fits what it was taught worse than those that were not taught
+  it; being taught its label made a network believe it less, of more than 3 % of the images; two
+  classes stand for each other;
+- that is worse than the one in service on the same images by more than a margin and by more than
+  chance: right on fewer by MARGIN (exact sign test, McNemar 1947), or with a misfit higher by
+  MISFIT_MARGIN (signs of the paired differences by the toss of a coin, Fisher 1935), at CONFIDENCE.
 
-MARGIN = 0.02  # accuracy: a version that is worse than the one serving by more is refused
-CONFIDENCE = 0.9  # that it is worse at all, which a few Gold images may not tell
-ABOVE_CHANCE = 1.5  # times the accuracy of guessing that a first version must reach
+The misfit is the negative log-likelihood of the calibrated probabilities, bounded. It sees on few
+images what accuracy does not: a network of flipped labels may be right, and is unsure.
+
+All this tests for being worse beyond a margin, not for being better (Wellek 2010, "Testing
+Statistical Hypotheses of Equivalence and Noninferiority"): of two that are equally good the new one
+serves.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from workers.gate import comparison, soundness
+from workers.gate.case import (
+    CONFIDENCE,
+    MARGIN,
+    MISFIT_MARGIN,
+    Case,
+    Finding,
+    Floats,
+    Labels,
+    Opinions,
+    Recount,
+    beside,
+    right,
+)
+
+__all__ = ["CONFIDENCE", "MARGIN", "MISFIT_MARGIN", "Opinions", "Recount", "Verdict", "decide"]
+
+TESTS: tuple[Callable[[Case], Finding], ...] = (
+    soundness.numbers,
+    soundness.recounted,
+    soundness.enough,
+    soundness.not_guessing,
+    soundness.served_like_folds,
+    soundness.learned,
+    soundness.not_swapped,
+    comparison.as_often_right,
+    comparison.as_fitting,
+    comparison.as_fitting_what_was_taught,
+)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``promote`` or not, and why, in a sentence that stands on a page."""
+    """``promote`` or not, and why, in a sentence that stands on a page. ``figures`` are what the
+    tests came to, up to the one that refused."""
 
     promote: bool
     reason: str
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 def decide(
     *,
-    new: NDArray[np.floating],
-    old: NDArray[np.floating] | None,
-    labels: NDArray[np.integer],
+    new: Floats,
+    old: Floats | None,
+    labels: Labels,
     measured_on: str,
-    served: NDArray[np.floating],
+    served: Floats,
     fewest: int = 1,
+    opinions: Opinions | None = None,
+    recount: Recount | None = None,
+    classes: Sequence[str] = (),
 ) -> Verdict:
-    """Compare on the same n images: ``new`` and ``old`` are (n, K) probabilities, ``labels`` (n,).
+    """Compare on the same m images: ``new`` and ``old`` are (m, K) probabilities, ``labels`` (m,).
 
     ``old`` is None when no version serves yet. ``measured_on`` names the images in the reason.
-    ``served`` (n, K) is what the network to serve says of them: where ``new`` is the fold networks'
+    ``served`` (m, K) is what the network to serve says of them: where ``new`` is the fold networks'
     word it may have trained on these very images, and still must not do worse. Fewer images than
-    ``fewest`` tell nothing.
+    ``fewest`` tell nothing. ``classes`` are names by index, for the reason.
     """
-    if not (np.isfinite(new).all() and np.isfinite(served).all()):
-        return Verdict(promote=False, reason="the network's probabilities are not numbers")
-    if len(labels) < fewest:
-        reason = (
-            f"{len(labels)} {measured_on}, are too few to measure it on, at least {fewest} are "
-            "needed: wait for more votes, or mark ten or more images as Gold"
-        )
-        return Verdict(promote=False, reason=reason)
-    return _compared(new, old, labels, measured_on, served)
+    case = Case(new, old, labels, measured_on, served, fewest, opinions, recount, classes)
+    figures: dict[str, float] = {}
+    for test in TESTS:
+        found = test(case)
+        figures |= found.figures
+        if found.refusal:
+            return Verdict(promote=False, reason=found.refusal, figures=figures)
+    return Verdict(promote=True, reason=_praise(case), figures=figures)
 
 
-def _compared(
-    new: NDArray[np.floating],
-    old: NDArray[np.floating] | None,
-    labels: NDArray[np.integer],
-    measured_on: str,
-    served: NDArray[np.floating],
-) -> Verdict:
-    """The verdict over numbers that can be compared."""
-    accuracy = float((new.argmax(axis=1) == labels).mean())
-    shown = f"right on {accuracy:.1%} of {len(labels)} {measured_on}"
-    least = ABOVE_CHANCE / new.shape[1]
-    if accuracy < least:
-        return Verdict(promote=False, reason=f"{shown}: hardly better than guessing")
-    own = float((served.argmax(axis=1) == labels).mean())
-    if own < accuracy - MARGIN:
-        return Verdict(
-            promote=False,
-            reason=f"{shown}, but the network to serve on {own:.1%}: its training went wrong",
-        )
-    if old is None:
-        return Verdict(promote=True, reason=f"{shown}; the first version in service")
-    return _against(old.argmax(axis=1) == labels, new.argmax(axis=1) == labels, shown)
-
-
-def _against(old: NDArray[np.bool_], new: NDArray[np.bool_], shown: str) -> Verdict:
-    """The verdict over what two versions are right on, (n,) each, of the same images."""
-    drop = float(old.mean() - new.mean())
+def _praise(case: Case) -> str:
+    """Why it is promoted."""
+    if case.old is None:
+        return f"{case.shown}; the first version in service"
+    now, before = right(case.new, case.labels), right(case.old, case.labels)
+    drop = float(before.mean() - now.mean())
     if drop <= MARGIN:
-        return Verdict(promote=True, reason=f"{shown}: {_beside(drop)} the version before")
-    lost, won = int((old & ~new).sum()), int((new & ~old).sum())
-    below = f"{shown}: {_beside(drop)} the version in service ({lost} lost, {won} won)"
-    if _chance(lost, won) <= 1 - CONFIDENCE:
-        most = f"{100 * MARGIN:.0f} points"
-        return Verdict(promote=False, reason=f"{below}, more than {most} and than chance")
-    return Verdict(promote=True, reason=f"{below}, which may be chance")
-
-
-def _beside(drop: float) -> str:
-    """How far one accuracy lies from another. Between shares lie points: 2 % above 80 % is 81.6 %.
-
-    ``drop`` is how much less it is.
-    """
-    points = f"{100 * abs(drop):.1f}"
-    if points == "0.0":
-        return "as good as"
-    return f"{points} points {'below' if drop > 0 else 'above'}"
-
-
-def _chance(lost: int, won: int) -> float:
-    """How likely as good a version loses so many or more of the images that the two differ on.
-
-    The exact sign test of McNemar 1947.
-    """
-    differing = lost + won
-    ways = sum(comb(differing, count) for count in range(lost, differing + 1))
-    return float(ways / 2**differing)
+        return f"{case.shown}: {beside(drop)} the version before"
+    lost, won = int((before & ~now).sum()), int((now & ~before).sum())
+    return (
+        f"{case.shown}: {beside(drop)} the version in service ({lost} lost, {won} won), "
+        "which may be chance"
+    )

@@ -63,6 +63,7 @@ class Snapshot:
     skills: NDArray[np.uint8]  # of everybody who voted, as Skills.to_bytes has them
     last_vote: int  # no vote up to this id is missing
     last_image: int  # of the project when the labels were read
+    votes: int = 0  # standing ones on these images
 
     @property
     def crowd(self) -> Crowd:
@@ -109,6 +110,7 @@ class Snapshot:
             "trainable": int(self.trainable.sum()),
             "gold": int((self.gold >= 0).sum()),
             "holdout_settled": int((self.holdout & self.settled).sum()),
+            "votes": self.votes,
         }
 
     def check(self, *, networks: int) -> None:
@@ -143,7 +145,7 @@ class Snapshot:
             found: dict[str, Any] = {name: arrays[name] for name in arrays.files}
         if found.keys() != {field.name for field in fields(cls)}:
             raise ValueError(f"{path} was written by another version of this program")
-        for name in ("last_vote", "last_image"):
+        for name in ("last_vote", "last_image", "votes"):
             found[name] = int(found[name])
         return cls(**found)
 
@@ -170,6 +172,7 @@ def take_snapshot(*, project: Project, model: AnnotatorModel) -> Snapshot:
         skills=np.frombuffer(crowd.skills.to_bytes(), dtype=np.uint8),
         last_vote=last,
         last_image=images["last"],
+        votes=len(votes.image),
     )
 
 

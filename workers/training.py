@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from classifier.calibration import fit_temperature
-from classifier.evaluation import evaluate
 from classifier.predict import logits, probabilities
 from classifier.train import NonFiniteLoss
 from labelhub.projects.models import LabelClass
@@ -27,16 +26,19 @@ from labelhub.rounds import services
 from labelhub.rounds.models import Round
 from labelhub.votes.parameters import AnnotatorModel, first_parameters
 from workers.answer_times import measured_costs
-from workers.comparison import Comparison, compare
+from workers.comparison import compare
 from workers.configs import pretrained_file, train_config
 from workers.datasets import Pictures, fill_shards
+from workers.evaluating import Evaluated, metrics
 from workers.lease import LeaseKeeper
 from workers.lessons import FEATURE_RECIPES, Choice, Networks, Task, fold_networks, network_path
 from workers.networks import networks_in_service, publish
+from workers.opinions import opinions
 from workers.outdated import clear_features
 from workers.places import round_folder
 from workers.promotion import decide
 from workers.ranking import shard_spans
+from workers.recount import recount
 from workers.snapshot import NotEnoughToLearn, Snapshot, take_snapshot
 from workers.teaching import teach
 
@@ -111,14 +113,8 @@ def run(work: Work) -> None:
     ):
         networks = _train(work, snapshot, pictures)
     with work.stage(Round.State.EVALUATING, "evaluate"):
-        temperature = _temperature(snapshot, pictures, networks)
-        comparison = compare(
-            project=work.row.project,
-            snapshot=snapshot,
-            served=_predictor(pictures, networks.served.network, temperature),
-            by_fold=[_predictor(pictures, fold.network, temperature) for fold in networks.folds],
-        )
-    _publish(work, snapshot, networks, temperature, comparison)
+        evaluated = _evaluate(work, snapshot, pictures, networks)
+    _publish(work, snapshot, networks, evaluated)
     clear_features(project=work.row.project, pictures=pictures)
 
 
@@ -199,6 +195,20 @@ def _show(work: Work, progress: dict[str, object]) -> None:
         connection.close_if_unusable_or_obsolete()
 
 
+def _evaluate(work: Work, snapshot: Snapshot, pictures: Pictures, networks: Networks) -> Evaluated:
+    """Calibrate the networks, and ask them all that the gate wants to know."""
+    project = work.row.project
+    temperature = _temperature(snapshot, pictures, networks)
+    served = _predictor(pictures, networks.served.network, temperature)
+    by_fold = [_predictor(pictures, fold.network, temperature) for fold in networks.folds]
+    return Evaluated(
+        temperature=temperature,
+        comparison=compare(project=project, snapshot=snapshot, served=served, by_fold=by_fold),
+        opinions=opinions(project=project, snapshot=snapshot, served=served, by_fold=by_fold),
+        recount=recount(snapshot=snapshot, model=work.model, opened_at=work.row.opened_at),
+    )
+
+
 def _temperature(snapshot: Snapshot, pictures: Pictures, networks: Networks) -> float:
     """One temperature, fitted on what each fold network says of images it did not see."""
     use = snapshot.trainable
@@ -222,14 +232,9 @@ def _predictor(
     return predict
 
 
-def _publish(
-    work: Work,
-    snapshot: Snapshot,
-    networks: Networks,
-    temperature: float,
-    comparison: Comparison,
-) -> None:
+def _publish(work: Work, snapshot: Snapshot, networks: Networks, evaluated: Evaluated) -> None:
     """Ask the gate, put the files in place, and write the version with its verdict."""
+    project, comparison = work.row.project, evaluated.comparison
     verdict = decide(
         new=comparison.new,
         old=comparison.old,
@@ -237,44 +242,37 @@ def _publish(
         measured_on=comparison.measured_on,
         served=comparison.served,
         fewest=comparison.fewest,
+        opinions=evaluated.opinions,
+        recount=evaluated.recount,
+        classes=_names(work),
     )
     for number, model in enumerate([*networks.folds, networks.served]):
         path = network_path(networks.folder, number)
-        publish(project=work.row.project, model=model, path=path)
+        publish(project=project, model=model, path=path)
     services.publish_model_version(
         claim=work.claim,
-        version=_version(work, snapshot, networks, temperature, comparison),
+        version=services.NewModelVersion(
+            recipe=networks.served.config.recipe,
+            config=networks.served.config.to_dict(),
+            label_classes=work.model.label_classes,
+            sha256=networks.served.sha256,
+            fold_sha256=[model.sha256 for model in networks.folds],
+            temperature=evaluated.temperature,
+            metrics=metrics(evaluated, snapshot=snapshot, verdict=verdict, choice=networks.choice),
+            provisional=comparison.provisional,
+            crowd=snapshot.crowd,
+            costs=measured_costs(project=project),
+        ),
         promote=verdict.promote,
         reason=verdict.reason,
         seconds=work.seconds,
-        shards=shard_spans(project=work.row.project),
+        shards=shard_spans(project=project),
         now=work.clock(),
     )
     logger.info("Round %s: %s", work.row.number, verdict.reason)
 
 
-def _version(
-    work: Work,
-    snapshot: Snapshot,
-    networks: Networks,
-    temperature: float,
-    comparison: Comparison,
-) -> services.NewModelVersion:
-    """What the training made and the evaluation found."""
-    scores = evaluate(comparison.new, comparison.labels).to_dict() if len(comparison.labels) else {}
-    return services.NewModelVersion(
-        recipe=networks.served.config.recipe,
-        config=networks.served.config.to_dict(),
-        label_classes=work.model.label_classes,
-        sha256=networks.served.sha256,
-        fold_sha256=[model.sha256 for model in networks.folds],
-        temperature=temperature,
-        metrics={
-            **scores,
-            "measured_on": comparison.measured_on,
-            **({"choice": asdict(networks.choice)} if networks.choice else {}),
-        },
-        provisional=comparison.provisional,
-        crowd=snapshot.crowd,
-        costs=measured_costs(project=work.row.project),
-    )
+def _names(work: Work) -> list[str]:
+    """Of the classes, in the order of every vector."""
+    names = dict(LabelClass.objects.filter(project=work.row.project).values_list("pk", "name"))
+    return [names[pk] for pk in work.model.label_classes]

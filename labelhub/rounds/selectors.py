@@ -1,5 +1,6 @@
 """Reads of Rounds, for the scheduler, the workers and the pages."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Q
@@ -11,6 +12,74 @@ from labelhub.votes.models import Vote
 FIRST_SHARE = 5  # one of so many images has votes when a small project's first Round opens
 FIRST_LEAST = 15  # images with votes, some of them of the holdout: fewer than ten teach nothing
 FAILED_REST = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A Round that measured a network: what was known when it learned, and what came of it.
+
+    ``labels`` are the images it learned from, ``votes`` the standing votes of its snapshot; None in
+    Rounds from before they were counted. ``interval`` is of 95 %, around the accuracy on
+    ``measured`` images.
+    """
+
+    round: int
+    opened_at: datetime
+    promoted: bool
+    labels: int | None
+    votes: int | None
+    accuracy: float
+    interval: tuple[float, float] | None
+    measured: int
+    measured_on: str
+    provisional: bool
+
+
+def learning_curve(*, project: Project, most: int | None = None) -> tuple[CurvePoint, ...]:
+    """The latest Rounds that measured anything, oldest first; all of them without ``most``.
+
+    Points on the holdout and provisional ones do not lie on one line: those are of other images.
+    """
+    rows = (
+        ModelVersion.objects.filter(project=project, metrics__images__gte=1)
+        .order_by("-number")
+        .values_list(
+            "round__number",
+            "round__opened_at",
+            "round__outcome",
+            "round__snapshot",
+            "provisional",
+            "metrics__accuracy",
+            "metrics__interval",
+            "metrics__images",
+            "metrics__measured_on",
+        )[:most]
+    )
+    return tuple(
+        CurvePoint(
+            round=number,
+            opened_at=opened_at,
+            promoted=outcome == Round.Outcome.PROMOTED,
+            labels=snapshot.get("trainable"),
+            votes=snapshot.get("votes"),
+            accuracy=accuracy,
+            interval=tuple(interval) if interval else None,
+            measured=images or 0,
+            measured_on=measured_on or "",
+            provisional=provisional,
+        )
+        for (
+            number,
+            opened_at,
+            outcome,
+            snapshot,
+            provisional,
+            accuracy,
+            interval,
+            images,
+            measured_on,
+        ) in reversed(rows)
+    )
 
 
 def latest_round(*, project: Project) -> Round | None:
@@ -35,6 +104,12 @@ def version_before(*, serving: ModelVersion) -> ModelVersion | None:
         project_id=serving.project_id, promoted_at__isnull=False, number__lt=serving.number
     )
     return earlier.order_by("-number").first()
+
+
+def ranking_trouble(*, model_version: ModelVersion) -> str:
+    """What ended the last try to rank a shard that is not ranked yet; empty where none failed."""
+    failed = model_version.ranking_shards.filter(finished_at=None).exclude(trouble="")
+    return failed.order_by("number").values_list("trouble", flat=True).first() or ""
 
 
 def trainable_images(*, project: Project) -> int:

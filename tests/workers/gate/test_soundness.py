@@ -1,0 +1,153 @@
+"""What a version shows by itself: a training that went wrong never serves, not even the first."""
+
+import numpy as np
+import pytest
+
+from tests.workers.gate.given import FOLDS, LABELS, TAUGHT, K, judged, sound, sure, swapped
+from workers.gate.soundness import PLAIN, UNLEARNED
+from workers.promotion import Opinions, Recount
+
+
+def nowhere(said: np.ndarray) -> np.ndarray:
+    """The same with one number missing."""
+    said = said.copy()
+    said[..., 3, 0] = np.nan
+    return said
+
+
+@pytest.mark.parametrize("who", ["by_fold", "served"])
+def test_a_network_that_says_no_number_of_any_image_is_refused(who: str) -> None:
+    broken = sound(**{who: nowhere(getattr(sound(), who))})
+    answer = judged(opinions=broken)
+    assert (answer.promote, answer.reason) == (False, "the network's probabilities are not numbers")
+
+
+def test_the_served_network_has_to_say_numbers_of_what_is_measured() -> None:
+    assert not judged(sure(0.9), served=nowhere(sure(0.9))).promote
+
+
+def test_an_image_that_the_version_in_service_says_nothing_of_is_no_reason() -> None:
+    assert judged(old=sure(0.9), opinions=sound(before=nowhere(sure(0.8, TAUGHT)))).promote
+
+
+@pytest.mark.parametrize(
+    ("images", "differing", "promote"), [(500, 5, True), (500, 6, False), (0, 0, True)]
+)
+def test_labels_that_are_not_what_people_said_are_refused(
+    images: int, differing: int, *, promote: bool
+) -> None:
+    answer = judged(recount=Recount(images, differing))
+    assert answer.promote == promote
+    assert promote or answer.reason == (
+        f"{differing} of {images} labels that it was to learn are not what Gold and votes say: "
+        "they were changed on their way to the training"
+    )
+
+
+@pytest.mark.parametrize(("hits", "promote"), [(37, False), (38, True)])
+def test_a_network_is_right_on_half_as_many_again_as_guessing(hits: int, *, promote: bool) -> None:
+    said = np.where(np.arange(100)[:, None] < hits, sure(0.9), np.roll(sure(0.9), 1, axis=1))
+    answer = judged(said, labels=LABELS)
+    assert answer.promote == promote
+    assert promote or answer.reason == (
+        f"right on {hits}.0% of 100 Gold images: hardly better than guessing"
+    )
+
+
+def test_a_served_network_that_fits_its_lessons_worse_than_those_not_taught_is_refused() -> None:
+    answer = judged(opinions=sound(served=sure(0.3, TAUGHT)))
+    assert not answer.promote
+    assert (
+        "the network to serve fits the labels that it was taught worse than the fold networks "
+        "that were not taught them, by 0.95 nats an image: its training went wrong"
+    ) in answer.reason
+    assert answer.figures["served_misfit_rise"] == pytest.approx(0.9543, abs=1e-3)
+
+
+def unlearned(who: int, count: int) -> Opinions:
+    """A fold network, or the served one after them, that believes so many of its labels less."""
+    about = sound()
+    said = np.concatenate([about.by_fold, about.served[None]])
+    rows = np.flatnonzero(who != FOLDS)[:count]
+    said[who, rows] = sure(0.5, TAUGHT)[rows]
+    return sound(by_fold=said[:3], served=said[3])
+
+
+@pytest.mark.parametrize(
+    ("who", "named", "share"), [(1, "fold network 2", "5.0%"), (3, "the network to serve", "3.3%")]
+)
+def test_a_network_that_believes_what_it_was_taught_less_was_taught_other_labels(
+    who: int, named: str, share: str
+) -> None:
+    answer = judged(opinions=unlearned(who, 2))
+    assert not answer.promote
+    assert answer.reason.endswith(
+        f"being taught the labels of 2 images ({share}) made {named} believe them less: it was "
+        "taught other labels"
+    )
+
+
+def test_one_image_that_was_not_learned_is_no_reason() -> None:
+    assert judged(opinions=unlearned(0, 1)).promote
+
+
+def test_what_networks_taught_alike_differ_by_is_no_reason() -> None:
+    """Two trainings of a whole network agree only roughly on what they were taught."""
+    rng = np.random.default_rng(0)
+    said = np.concatenate([sound().by_fold, sound().served[None]])
+    for network in range(4):
+        for place in np.flatnonzero(network != FOLDS):
+            said[network, place] = sure(rng.uniform(0.66, 0.98), TAUGHT[[place]])[0]
+    about = sound(by_fold=said[:3], served=said[3])
+    fits = said[:, np.arange(60), TAUGHT]
+    untaught = said[FOLDS, np.arange(60), TAUGHT]
+    assert ((np.log(untaught) - np.log(fits)) > PLAIN).mean() > UNLEARNED
+    answer = judged(opinions=about)
+    assert answer.promote, answer.reason
+
+
+def test_two_classes_that_stand_for_each_other_are_named() -> None:
+    answer = judged(swapped(sure(0.9)))
+    assert answer.reason == (
+        "right on 50.0% of 100 Gold images, but it takes cat for dog or the other way round on 50 "
+        "images, and is right on 0 of these classes: they were swapped"
+    )
+    assert "takes class 0 for class 1" in judged(swapped(sure(0.9)), classes=()).reason
+
+
+def test_swapped_classes_are_seen_among_what_was_taught_where_few_images_are_measured() -> None:
+    few = LABELS[2:4]  # neither a cat nor a dog is among them
+    said = sure(0.9, few)
+    mistaken = swapped(sure(0.8, TAUGHT))
+    about = sound(by_fold=np.stack([mistaken] * 3), served=mistaken)
+    assert judged(said, labels=few, opinions=sound()).promote
+    answer = judged(said, labels=few, opinions=about)
+    assert "it takes cat for dog or the other way round on 30 images" in answer.reason
+
+
+@pytest.mark.parametrize("mistaken", [(0,), (0, 1)])
+def test_classes_that_are_merely_alike_pass(mistaken: tuple[int, ...]) -> None:
+    """All cats taken for dogs is no swap, and neither is a toss of a coin between both."""
+    said, other = sure(0.9), swapped(sure(0.9))
+    rows = np.isin(LABELS, mistaken) & ((np.arange(100) % 8 < 4) | (len(mistaken) == 1))
+    said[rows] = other[rows]
+    answer = judged(said)
+    assert answer.promote, answer.reason
+
+
+def test_a_sound_first_version_serves_and_its_figures_are_told() -> None:
+    answer = judged(opinions=sound(), recount=Recount(100, 0))
+    assert answer.promote
+    assert answer.reason == "right on 100.0% of 100 Gold images; the first version in service"
+    assert answer.figures.keys() >= {
+        "labels_differing",
+        "accuracy",
+        "served_misfit_rise",
+        "unlearned",
+    }
+
+
+def test_without_any_image_to_ask_the_networks_about_nothing_is_held_against_them() -> None:
+    none = np.zeros((0, K))
+    empty = Opinions(TAUGHT[:0], FOLDS[:0], np.stack([none] * 3), none, none)
+    assert judged(opinions=empty).promote

@@ -1,0 +1,1 @@
+"""The tests of the promotion gate: arithmetic on arrays, neither Django nor torch."""

@@ -1,0 +1,134 @@
+"""Did this training go wrong? What a version shows by itself, also where no other serves yet."""
+
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.gate.case import CONFIDENCE, MARGIN, MISFIT_MARGIN, Case, Finding, Opinions, right
+from workers.gate.paired import chance_of_losing, chance_of_rise, misfit
+
+ABOVE_CHANCE = 1.5  # times the accuracy of guessing
+UNLEARNED = 0.03  # of the images that a network was taught
+PLAIN, NOISES, TAIL = 0.1, 2.0, 0.99  # nats, and times the noise between networks taught alike
+FEWEST_UNLEARNED, FEWEST_ALIKE = 2, 5
+SWAPPED_BY_CHANCE = 0.01  # that two classes which are merely alike pass for swapped
+LABELS_MAY_DIFFER = 0.01  # when they are counted again
+
+
+def numbers(case: Case) -> Finding:
+    """Everything that was said is a number."""
+    said = [case.new, case.served]
+    if case.opinions is not None:
+        said += [case.opinions.by_fold, case.opinions.served]
+    if all(np.isfinite(one).all() for one in said):
+        return Finding()
+    return Finding("the network's probabilities are not numbers")
+
+
+def recounted(case: Case) -> Finding:
+    """The labels that it learned are those that people gave."""
+    if case.recount is None or not case.recount.images:
+        return Finding()
+    share = case.recount.differing / case.recount.images
+    refusal = (
+        f"{case.recount.differing} of {case.recount.images} labels that it was to learn are not "
+        "what Gold and votes say: they were changed on their way to the training"
+    )
+    return Finding(refusal if share > LABELS_MAY_DIFFER else "", {"labels_differing": share})
+
+
+def enough(case: Case) -> Finding:
+    """There are images to measure it on."""
+    if len(case.labels) >= case.fewest:
+        return Finding()
+    return Finding(
+        f"{len(case.labels)} {case.measured_on}, are too few to measure it on, at least "
+        f"{case.fewest} are needed: wait for more votes, or mark ten or more images as Gold"
+    )
+
+
+def not_guessing(case: Case) -> Finding:
+    """It knows something."""
+    guessing = case.accuracy < ABOVE_CHANCE / case.new.shape[1]
+    refusal = f"{case.shown}: hardly better than guessing" if guessing else ""
+    return Finding(refusal, {"accuracy": case.accuracy})
+
+
+def served_like_folds(case: Case) -> Finding:
+    """The network to serve knows what the fold networks know together, and fits what it was taught
+    no worse than they do who were not."""
+    own = float(right(case.served, case.labels).mean()) if len(case.labels) else 0.0
+    if own < case.accuracy - MARGIN:
+        refusal = f"{case.shown}, but the network to serve on {own:.1%}: its training went wrong"
+        return Finding(refusal)
+    about = case.opinions
+    if about is None or not len(about.labels):
+        return Finding()
+    rises = misfit(about.served, about.labels) - misfit(about.untaught, about.labels)
+    rise = float(rises.mean())
+    worse = rise > MISFIT_MARGIN and chance_of_rise(rises) <= 1 - CONFIDENCE
+    refusal = (
+        f"{case.shown}, but the network to serve fits the labels that it was taught worse than the "
+        f"fold networks that were not taught them, by {rise:.2f} nats an image: its training went "
+        "wrong"
+    )
+    return Finding(refusal if worse else "", {"served_misfit_rise": rise})
+
+
+def learned(case: Case) -> Finding:
+    """A label that is taught becomes likelier to the network by that, not less likely than to the
+    network that was not taught it. Of a sound training hardly any does, however wrong the label is;
+    of flipped labels those that were flipped."""
+    about = case.opinions
+    if about is None or not len(about.labels):
+        return Finding()
+    fits = np.stack([misfit(said, about.labels) for said in [*about.by_fold, about.served]])
+    untaught = fits[about.folds, np.arange(len(about.labels))]
+    plain = max(PLAIN, NOISES * _noise(about, fits))
+    worst, culprit, count = 0.0, 0, 0
+    for number, fit in enumerate(fits):
+        taught = about.folds != number  # the last one, which serves, was taught all
+        unlearned = int((taught & (fit - untaught > plain)).sum())
+        share = unlearned / max(int(taught.sum()), 1)
+        if unlearned >= FEWEST_UNLEARNED and share > worst:
+            worst, culprit, count = share, number, unlearned
+    serves = culprit == len(about.by_fold)
+    network = "the network to serve" if serves else f"fold network {culprit + 1}"
+    refusal = (
+        f"{case.shown}, but being taught the labels of {count} images ({worst:.1%}) made {network} "
+        "believe them less: it was taught other labels"
+    )
+    return Finding(refusal if worst > UNLEARNED else "", {"unlearned": worst})
+
+
+def _noise(about: Opinions, fits: NDArray[np.float64]) -> float:
+    """By how much one network fits a label worse than another where both were taught it, at most
+    but for one image in a hundred; of the pair that differs least, so that one spoilt network does
+    not pass for noise. Next to nothing for heads, which have one best fit."""
+    tails = []
+    for one, other in permutations(range(len(fits)), 2):
+        both = (about.folds != one) & (about.folds != other)
+        if both.sum() >= FEWEST_ALIKE:
+            tails.append(float(np.quantile((fits[one] - fits[other])[both], TAIL)))
+    return min(tails, default=0.0)
+
+
+def not_swapped(case: Case) -> Finding:
+    """No two classes stand for each other: more would be right if their names were swapped."""
+    said, labels = case.new, case.labels
+    if case.opinions is not None and len(case.opinions.labels) > len(labels):
+        said, labels = case.opinions.untaught, case.opinions.labels
+    classes = said.shape[1]
+    taken = np.bincount(labels * classes + said.argmax(axis=1), minlength=classes**2)
+    taken = taken.reshape(classes, classes)  # (true, called)
+    straight = np.add.outer(taken.diagonal(), taken.diagonal())
+    for first, second in np.argwhere(np.triu(taken + taken.T > straight, k=1)):
+        swapped, kept = int((taken + taken.T)[first, second]), int(straight[first, second])
+        if chance_of_losing(swapped, kept) <= SWAPPED_BY_CHANCE:
+            return Finding(
+                f"{case.shown}, but it takes {case.name(first)} for {case.name(second)} or the "
+                f"other way round on {swapped} images, and is right on {kept} of these classes: "
+                "they were swapped"
+            )
+    return Finding()
