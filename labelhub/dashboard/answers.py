@@ -36,6 +36,7 @@ class HowGood:
     provisional: bool
     measured: str
     interval: str
+    sureness: str
     explained: str
     promoted: Moment | None
 
@@ -106,6 +107,7 @@ def how_good(standing: Standing, now: datetime) -> HowGood:
             provisional=False,
             measured="",
             interval="",
+            sureness="",
             explained=explained,
             promoted=None,
         )
@@ -121,6 +123,7 @@ def how_good(standing: Standing, now: datetime) -> HowGood:
             "what": measured_on_words(str(serving.metrics.get("measured_on", ""))),
         },
         interval=interval_words(accuracy, measured),
+        sureness=_sureness(serving.metrics.get("ece")),
         explained=_(
             "Provisional: the holdout is young, so networks were asked about other pictures, each "
             "of them one that did not train on it."
@@ -129,6 +132,15 @@ def how_good(standing: Standing, now: datetime) -> HowGood:
         else _("No network ever trains on the holdout; its truth is votes and Gold alone."),
         promoted=ago(serving.promoted_at, now) if serving.promoted_at else None,
     )
+
+
+def _sureness(error: float | None) -> str:
+    """What "87 % sure" is worth; nothing where that was not measured."""
+    if error is None:
+        return ""
+    return _("How sure it says it is differs from how often it is right by %(error)s.") % {
+        "error": percent(error, digits=1)
+    }
 
 
 def measured_on_words(measured_on: str) -> str:

@@ -37,6 +37,7 @@ def needs(standing: Standing, now: datetime) -> tuple[Need, ...]:
         _no_pictures,
         _paused,
         _waits_for_a_worker,
+        _cannot_rank,
         _failed,
         _refused,
         _reported,
@@ -81,6 +82,21 @@ def _waits_for_a_worker(standing: Standing, now: datetime) -> Need | None:
         words=_("Round %(number)s has waited for %(time)s.")
         % {"number": number(latest.number), "time": duration(waited.total_seconds())},
         step=_("The training worker is busy with another project, or it is not running."),
+    )
+
+
+def _cannot_rank(standing: Standing, now: datetime) -> Need | None:
+    """Its files are lost or damaged: what it said before stands, of new pictures it is silent."""
+    if standing.serving is None or not standing.trouble:
+        return None
+    return Need(
+        key="cannot-rank",
+        words=_("Version %(number)s, which serves, cannot look at the pictures: %(trouble)s.")
+        % {
+            "number": number(standing.serving.number),
+            "trouble": standing.trouble.rstrip("."),
+        },
+        step=_("Run a Round, roll back, or bring its files back from the backup."),
     )
 
 

@@ -23,7 +23,10 @@ HEADER = (
     "trigger",
     "state",
     "outcome",
+    "labels",
+    "votes",
     "accuracy",
+    "ece",
     "measured_images",
     "measured_on",
     "provisional",
@@ -207,7 +210,10 @@ def csv_rows(records: Sequence[RoundRecord]) -> Iterator[Sequence[object]]:
             record.trigger,
             record.state,
             record.outcome,
-            "" if record.accuracy is None else record.accuracy,
+            *(
+                "" if known is None else known
+                for known in (record.labels, record.votes, record.accuracy, record.ece)
+            ),
             record.measured,
             record.measured_on,
             record.provisional,

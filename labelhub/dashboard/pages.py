@@ -12,6 +12,7 @@ from labelhub.dashboard.answers import Answers, answers, how_good, settled_share
 from labelhub.dashboard.attention import Need, needs
 from labelhub.dashboard.balance import Balance, balance
 from labelhub.dashboard.checked import Checked, checked
+from labelhub.dashboard.confused import Confused, confused
 from labelhub.dashboard.galleries import Gallery, gallery
 from labelhub.dashboard.history import PLOTTED, History, history
 from labelhub.dashboard.image_selectors import images_in_doubt
@@ -67,6 +68,7 @@ class Details:
     history: History
     balance: Balance
     checked: Checked
+    confused: Confused
     gallery: Gallery
     empty: bool  # no pictures: nothing to show yet
     gold_command: str
@@ -170,6 +172,7 @@ def details(
             counts=class_counts(project=project, gold=gold), images=project.progress.images
         ),
         checked=checked(project=project, levels=settled_error(project=project)),
+        confused=confused(project=project, serving=serving),
         gallery=gallery(project=project, doubts=doubts, serving=serving),
         empty=not project.progress.images,
         gold_command=f"manage.py import_images {project.slug} KNOWN_FOLDER --gold",

@@ -15,6 +15,7 @@ from labelhub.rounds.models import ModelVersion, Round
 from labelhub.rounds.selectors import (
     images_with_news,
     latest_round,
+    ranking_trouble,
     serving_version,
     trainable_images,
 )
@@ -50,6 +51,7 @@ class Standing:
     labelled: int | None = None
     holdout: Holdout | None = None
     news: int | None = None
+    trouble: str = ""  # why the version in service cannot rank the images
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class RoundRecord:
     trigger: str
     opened_at: datetime
     finished_at: datetime | None
+    labels: int | None  # images it learned from
+    votes: int | None  # standing then
     accuracy: float | None
+    ece: float | None
     measured: int
     measured_on: str
     provisional: bool
@@ -81,19 +86,21 @@ class RoundRecord:
 
 
 def standing(*, project: Project) -> Standing:
-    """Everything about one project, in eight queries at most."""
+    """Everything about one project, in nine queries at most."""
     gold = gold_by_class(project=project)
+    serving = serving_version(project=project)
     askable = catalogue(project).askable
     return Standing(
         project=project,
         latest=latest_round(project=project),
-        serving=serving_version(project=project),
+        serving=serving,
         without_gold=tuple(entry.name for entry in askable if not gold.get(entry.id)),
         gold=gold,
         reported=open_reports(project=project).values("image").distinct().count(),
         labelled=_labelled(project, sum(gold.values())),
         holdout=_holdout(project),
         news=images_with_news(project=project),
+        trouble=ranking_trouble(model_version=serving) if serving else "",
     )
 
 
@@ -188,9 +195,12 @@ def round_records(*, project: Project, most: int | None = None) -> tuple[RoundRe
             "trigger",
             "opened_at",
             "finished_at",
+            "snapshot__trainable",
+            "snapshot__votes",
             "model_version__provisional",
             "model_version__serving",
             "model_version__metrics__accuracy",
+            "model_version__metrics__ece",
             "model_version__metrics__images",
             "model_version__metrics__measured_on",
         )[:most]
@@ -205,8 +215,11 @@ def _record(row: dict[str, Any]) -> RoundRecord:
         if name.startswith("model_version__")
     }
     return RoundRecord(
+        labels=row.pop("snapshot__trainable"),
+        votes=row.pop("snapshot__votes"),
         **row,
         accuracy=version["accuracy"],
+        ece=version["ece"],
         measured=version["images"] or 0,
         measured_on=version["measured_on"] or "",
         provisional=bool(version["provisional"]),

@@ -19,6 +19,7 @@ from labelhub.dashboard.selectors import (
 from labelhub.projects.models import Progress, Project
 from labelhub.projects.selectors import catalogue
 from labelhub.rounds.models import ModelVersion, Round
+from labelhub.rounds.selectors import learning_curve
 
 ROUNDS = 200
 
@@ -39,6 +40,7 @@ def stats(*, project: Project, now: datetime) -> dict[str, Any]:
         "classes": _classes(stand),
         "settled_error": [asdict(level) for level in settled_error(project=project)],
         "rounds": [asdict(record) for record in round_records(project=project, most=ROUNDS)],
+        "learning_curve": [asdict(one) for one in learning_curve(project=project, most=ROUNDS)],
         "in_doubt": _in_doubt(stand),
     }
 
@@ -93,6 +95,9 @@ def _version(serving: ModelVersion | None) -> dict[str, Any] | None:
         "accuracy": serving.metrics.get("accuracy"),
         "measured": serving.metrics.get("images", 0),
         "measured_on": serving.metrics.get("measured_on", ""),
+        "interval": serving.metrics.get("interval"),
+        "ece": serving.metrics.get("ece"),
+        "ece_before": serving.metrics.get("ece_before"),
         "provisional": serving.provisional,
         "promoted_at": serving.promoted_at,
     }
