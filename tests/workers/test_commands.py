@@ -16,7 +16,8 @@ from labelhub.votes.models import Consensus
 from labelhub.votes.services import NewVote, record_votes
 from tests.factories import NOON, visitor
 from tests.workers.coloured import coloured_project
-from workers import networks, promotion, teaching
+from workers import networks, teaching
+from workers.gate import soundness
 from workers.places import model_folder
 
 # Real commits: the lease is kept from a thread, and messages leave after the commit.
@@ -73,7 +74,7 @@ def test_without_wait_the_round_is_left_open_for_a_worker(project: Project) -> N
 def test_a_refused_round_is_no_failure_of_the_command(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(promotion, "ABOVE_CHANCE", 10.0)
+    monkeypatch.setattr(soundness, "ABOVE_CHANCE", 10.0)
     result = result_of("run_round", "colours", "--wait")
     assert result["promoted"] is False
     assert "guessing" in result["reason"]
