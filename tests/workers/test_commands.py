@@ -16,7 +16,7 @@ from labelhub.votes.models import Consensus
 from labelhub.votes.services import NewVote, record_votes
 from tests.factories import NOON, visitor
 from tests.workers.coloured import coloured_project
-from workers import networks, teaching
+from workers import following, networks, teaching
 from workers.gate import soundness
 from workers.places import model_folder
 
@@ -54,8 +54,9 @@ def test_a_round_that_no_worker_takes_is_done_in_the_command_itself(project: Pro
 
 
 def test_the_command_says_that_no_worker_listens(
-    project: Project, capsys: pytest.CaptureFixture[str]
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(following, "LOOK_EVERY", 0.01)  # so short a training would go unseen
     call_command("run_round", "colours", "--wait")
     told = capsys.readouterr()
     assert "No worker is listening" in told.err
