@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 DEVICES = ("auto", "cpu", "cuda")
+LARGEST_IMAGE, MOST_CLASSES = 1024, 100_000  # a file that says more is no network of ours
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -105,8 +106,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raise ValueError naming the first field that makes no sense."""
-        _whole(self, "classes", least=2)
-        _whole(self, "image_size", least=8)
+        _whole(self, "classes", least=2, most=MOST_CLASSES)
+        _whole(self, "image_size", least=8, most=LARGEST_IMAGE)
         _whole(self, "channels", least=1)
         _whole(self, "steps", least=1)
         _whole(self, "batch_size", least=1)
@@ -165,10 +166,12 @@ def _require(name: str, rule: str, value: object, *, holds: bool) -> None:
         raise ValueError(f"{name} {rule}, not {value!r}")
 
 
-def _whole(owner: object, name: str, *, least: int) -> None:
+def _whole(owner: object, name: str, *, least: int, most: int | None = None) -> None:
     value = getattr(owner, name)
     holds = isinstance(value, int) and not isinstance(value, bool) and value >= least
-    _require(name, f"must be a whole number of at least {least}", value, holds=holds)
+    holds = holds and (most is None or value <= most)
+    bounds = f"of at least {least}" if most is None else f"between {least} and {most}"
+    _require(name, f"must be a whole number {bounds}", value, holds=holds)
 
 
 def _number(owner: object, name: str, *, least: float, most: float) -> None:

@@ -1,6 +1,8 @@
 """From a recipe's name to a config and an untrained network. A new one is a file and a line."""
 
+import hashlib
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -37,15 +39,24 @@ def recipe(name: str) -> Recipe:
 
 
 def configured(name: str, **settings: Any) -> TrainConfig:
-    """The config of a recipe, trained as was measured to be best for it unless ``settings`` say
+    """The config of a recipe, trained as was measured to be best for it, from the weights it
+    comes with, unless ``settings`` say
     otherwise. Raises ValueError for an unknown recipe and for settings that make no sense."""
     by = recipe(name)
-    measured = {
+    measured: dict[str, Any] = {
+        "pretrained": _hash_of_own_weights(name),
         "learning_rate": by.learning_rate,
         "batch_size": by.batch_size,
         "weight_decay": by.weight_decay,
     }
     return TrainConfig(recipe=name, **(measured | settings))
+
+
+@lru_cache
+def _hash_of_own_weights(name: str) -> str | None:
+    """Of the file that a recipe starts from by itself."""
+    start_file = recipe(name).start_file
+    return hashlib.sha256(start_file().read_bytes()).hexdigest() if start_file else None
 
 
 def build(config: TrainConfig) -> nn.Module:

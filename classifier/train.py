@@ -31,17 +31,19 @@ from classifier.training_state import TrainingState
 LARGEST_GRADIENT = 1.0  # norm to which a step's gradient is clipped
 REPORTS = 40  # progress reports in one training
 SAVES = 10  # times the state is kept in one training
+ROUNDING = 1e-9  # of sums of shares
 
 
 @dataclass(frozen=True)
 class Progress:
     """After ``step`` steps, ``done`` (0 to 1) of the training: the mean loss (nats an image) since
-    the last report, and the seconds that the rest takes at this pace."""
+    the last report, and the seconds that the rest and the whole take at this pace."""
 
     step: int
     done: float
     loss: float
     seconds_left: float
+    seconds_in_all: float
 
 
 class NonFiniteLoss(RuntimeError):
@@ -85,11 +87,14 @@ def train(
         state = TrainingState.fresh(config, data, pretrained)
         if file:
             file.bring_back(state)
+        before = state.schedule.done
         for progress in _steps(config, data, state, clock):
             if on_progress and progress:
                 on_progress(progress)
-            if file and _due(state.step, config.steps, SAVES) and state.schedule.done < 1:
+            done = state.schedule.done
+            if file and _due(before, done, SAVES) and done < 1:
                 file.keep(state)
+            before = done
     if file:
         file.remove()
     Team.here().settle(state.network)
@@ -130,13 +135,15 @@ def _steps(
         mean, excess, seconds = team.mean(paid, paid - doubt[chosen].mean(), clock() - started)
         state.losses.append(mean)
         state.excess.append(excess)
+        before = state.schedule.done
         state.schedule.advance(config, seconds)
-        yield _report(state, config)
+        yield _report(state, config, before)
 
 
-def _due(step: int, steps: int, times: int) -> bool:
-    """Whether something that is done so many times in a training is done after this step."""
-    return step % -(-steps // times) == 0
+def _due(before: float, done: float, times: int) -> bool:
+    """Whether something that is done so many times in a training is done after a step that brought
+    it from one share to the next: by share, for its minutes may end it long before its steps."""
+    return int(done * times + ROUNDING) > int(before * times + ROUNDING)
 
 
 def _finite(loss: float, step: int) -> float:
@@ -145,13 +152,16 @@ def _finite(loss: float, step: int) -> float:
     return loss
 
 
-def _report(state: TrainingState, config: TrainConfig) -> Progress | None:
+def _report(state: TrainingState, config: TrainConfig, before: float) -> Progress | None:
     """What there is to tell after this step, if it is time; the schedule hears it too."""
     done = state.schedule.done
-    if done < 1 and not _due(state.step, config.steps, REPORTS):
+    if done < 1 and not _due(before, done, REPORTS):
         return None
     loss, excess = (sum(told) / len(told) for told in (state.losses, state.excess))
     state.losses.clear()
     state.excess.clear()
     state.schedule.hear(config, excess)
-    return Progress(state.step, done, loss, state.schedule.seconds_left)
+    schedule = state.schedule
+    return Progress(
+        state.step, done, loss, schedule.seconds_left, schedule.seconds + schedule.seconds_left
+    )

@@ -5,6 +5,7 @@ any: ``torchrun --standalone --nproc-per-node 4 -m classifier train ...``.
 """
 
 import argparse
+import hashlib
 import os
 import sys
 import zipfile
@@ -61,9 +62,11 @@ class Labelled:
         try:
             with np.load(path, allow_pickle=False) as file:
                 images, labels, classes = (file[key] for key in ("images", "labels", "classes"))
-        except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        except (ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
             raise BadData(f"{path}: no array file of images, labels, classes ({error})") from error
-        if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        if classes.ndim != 1:
+            raise BadData(f"{path}: classes are no list of names")
+        if not _pictures(images):
             raise BadData(
                 f"{path}: images are {images.shape} {images.dtype}, not pictures of bytes"
             )
@@ -71,11 +74,19 @@ class Labelled:
             raise BadData(f"{path}: there are not as many whole-numbered labels as images")
         if len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
             raise BadData(f"{path}: labels must lie in 0..{len(classes) - 1}")
-        opened = (Image.fromarray(one.squeeze()) for one in images)
+        flat = images[..., 0] if images.ndim == 4 and images.shape[3] == 1 else images
+        opened = (Image.fromarray(one) for one in flat)
         sized = [prepare_image(one, image_size, channels) for one in opened]
         shape = (len(sized), image_size, image_size, channels)
         pictures = np.array(sized, dtype=np.uint8).reshape(shape)
         return cls(pictures, labels.astype(np.int64), [str(name) for name in classes])
+
+
+def _pictures(images: npt.NDArray[Any]) -> bool:
+    """Whether they are (n, h, w), (n, h, w, 1) or (n, h, w, 3) bytes, h and w at least 1."""
+    channels = images.shape[3] if images.ndim == 4 else 1
+    fits = images.dtype == np.uint8 and images.ndim in (3, 4) and channels in (1, 3)
+    return bool(fits and min(images.shape[1:3]) >= 1)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +100,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, help="images a step; the recipe's own otherwise")
     parser.add_argument("--minutes", type=float, help="comes to its end in this time")
     parser.add_argument("--augmentation", choices=AUGMENTATIONS, default="upright")
+    parser.add_argument("--pretrained", type=Path, help="weights that resnet starts from")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -104,7 +116,7 @@ def run(options: argparse.Namespace) -> str:
         targets = np.eye(len(data.classes))[data.labels]
         network = train(
             config, data.images[learned], targets[learned], np.ones(len(learned)),
-            on_progress=_said if team.rank == 0 else None,
+            on_progress=_said if team.rank == 0 else None, pretrained=options.pretrained,
         )  # fmt: skip
         return _saved(options.model, network, config, data, back) if team.rank == 0 else ""
 
@@ -119,9 +131,11 @@ def leave_a_team(code: int) -> None:
 
 
 def _config(options: argparse.Namespace, classes: int) -> TrainConfig:
-    settings: dict[str, Any] = {} if options.batch_size is None else {
-        "batch_size": options.batch_size
-    }  # fmt: skip
+    settings: dict[str, Any] = {}
+    if options.batch_size is not None:
+        settings["batch_size"] = options.batch_size
+    if options.pretrained is not None:
+        settings["pretrained"] = hashlib.sha256(options.pretrained.read_bytes()).hexdigest()
     return configured(
         options.recipe,
         classes=classes,

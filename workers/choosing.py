@@ -2,8 +2,8 @@
 
 Heads on features are there in seconds. Where labels are many enough for it, a network is also
 trained from the beginning, and the two are averaged; how well each fits is told by the fold
-networks, on images that they have not seen. What was kept is kept until there are twice as many
-labels.
+networks, on images that they have not seen. Where heads alone were kept, the others are not tried
+again until there are twice as many labels.
 """
 
 import logging
@@ -54,7 +54,8 @@ def choose(task: Task, *, heads: Teach, scratch: Teach) -> Networks:
         found[SCRATCH] = scratch(_of(task, SCRATCH))
     if len(found) == 1:
         (only,) = found.values()
-        return replace(only, choice=task.tried)
+        kept = task.tried and replace(task.tried, kept=next(iter(found)))
+        return replace(only, choice=kept)
     return _kept(task, found)
 
 
@@ -99,8 +100,12 @@ def _kept(task: Task, found: dict[str, Networks]) -> Networks:
     use = task.snapshot.trainable
     targets = torch.from_numpy(task.snapshot.targets[use]).float()  # (n, K)
     said = torch.stack([_out_of_fold(task, networks) for networks in found.values()])
-    opinion = fit_opinions(said, targets)  # (2,)
-    together = torch.einsum("m,mnk->nk", opinion, said)
+    count = max(len(networks.folds) for networks in found.values())
+    groups = torch.from_numpy(task.snapshot.folds[use] % count)
+    # Of each fold by the others, as the members themselves; the last one is of all.
+    opinions = [fit_opinions(said[:, groups != n], targets[groups != n]) for n in range(count + 1)]
+    each = torch.stack([opinions[int(group)] for group in groups])  # (n, 2)
+    together = torch.einsum("nm,mnk->nk", each, said)
     alone = {name: _misfit(one, targets) for name, one in zip(found, said, strict=True)}
     misfit = alone | {BOTH: _misfit(together, targets)}
     best = min(alone, key=alone.__getitem__)
@@ -109,7 +114,7 @@ def _kept(task: Task, found: dict[str, Networks]) -> Networks:
     logger.info("auto: %s is kept, misfit %s", kept, choice.misfit)
     if kept != BOTH:
         return replace(found[kept], choice=choice)
-    return replace(_together(task, found, opinion), choice=choice)
+    return replace(_together(task, found, opinions), choice=choice)
 
 
 def _out_of_fold(task: Task, networks: Networks) -> Tensor:
@@ -133,21 +138,21 @@ def _misfit(said: Tensor, targets: Tensor) -> float:
     return float(-logs.logsumexp(dim=1).mean())
 
 
-def _together(task: Task, found: dict[str, Networks], opinion: Tensor) -> Networks:
-    """The ensembles: for each fold of the most folds, of members none of which has seen it.
+def _together(task: Task, found: dict[str, Networks], opinions: Sequence[Tensor]) -> Networks:
+    """The ensembles: for each fold of the most folds, of members none of which has seen it, weighed
+    by what the others tell; the last one, of all, serves.
 
     The folds of few networks are whole numbers of those of many: fold k of ten is in fold k mod 2
     of two.
     """
-    count = max(len(networks.folds) for networks in found.values())
     folds = [
         [networks.folds[fold % len(networks.folds)] for networks in found.values()]
-        for fold in range(count)
+        for fold in range(len(opinions) - 1)
     ]
     served = [networks.served for networks in found.values()]
     config = replace(found[FEATURES].served.config, recipe=BOTH)
     made = [
-        _joined(task, config, members, opinion, number)
+        _joined(task, config, members, opinions[number], number)
         for number, members in enumerate([*folds, served])
     ]
     return Networks(made[:-1], made[-1], task.folder)

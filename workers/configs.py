@@ -42,9 +42,9 @@ def pretrained_file(project: Project) -> Path | None:
     by = recipe(_recipe(project))
     if by.start is None:
         return None
-    if project.pretrained:
-        return Path(project.pretrained)
-    return by.start_file() if by.start_file else None
+    if by.start_file is not None:
+        return by.start_file()
+    return Path(project.pretrained) if project.pretrained else None
 
 
 def _recipe(project: Project) -> str:

@@ -111,8 +111,7 @@ def _reporter(shown: Shown, number: int, networks: int) -> Callable[[Progress], 
 
     def report(progress: Progress) -> None:
         done = (number + progress.done) / networks
-        others = (networks - 1 - number) / max(1 - progress.done, 1e-9)
-        left = progress.seconds_left * (1 + others) if progress.done < 1 else 0.0
+        left = progress.seconds_left + (networks - 1 - number) * progress.seconds_in_all
         shown(
             {
                 "stage": f"training network {number + 1} of {networks}",

@@ -17,6 +17,7 @@ from classifier.recipe import BadWeights, Recipe
 FILTERS = (64, 128, 256, 512)
 BLOCKS = 2  # a group
 POOLED_FROM = 96  # pixels; smaller pictures keep what a pooling after the stem would lose
+PIXEL_MEAN, PIXEL_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of ImageNet
 # Where the layers of a group's block lie in torchvision's files.
 IN_BLOCK = {"first": ("conv1", "bn1"), "second": ("conv2", "bn2"),
             "shortcut": ("downsample.0", "downsample.1")}  # fmt: skip
@@ -43,7 +44,8 @@ def build(config: TrainConfig) -> StagedNetwork:
 def start(network: nn.Module, path: Path) -> None:
     """Fill all but the logits from a safetensors file with the keys of torchvision's resnet18.
 
-    A grey network takes the sum of the first filters over the colours. Raises BadWeights, OSError.
+    They were made for pixels of ImageNet's mean and deviation, which the network takes over; a grey
+    one takes the sum of the first filters over the colours. Raises BadWeights, OSError.
     """
     try:
         stored = safetensors.torch.load(path.read_bytes())
@@ -52,6 +54,11 @@ def start(network: nn.Module, path: Path) -> None:
     for name, module in network.named_modules():
         if isinstance(module, Normed):
             _fill(module, stored, *_keys(name), path=path)
+    if isinstance(network, StagedNetwork):
+        for own, theirs in ((network.mean, PIXEL_MEAN), (network.std, PIXEL_STD)):
+            told = torch.tensor(theirs)
+            own.copy_(told if len(own) == len(told) else told.mean())
+        network.learns_pixels = False
 
 
 def _keys(name: str) -> tuple[str, str]:
@@ -76,7 +83,7 @@ def _fill(
         if key not in stored:
             raise BadWeights(f"{path}: it has no {key!r}, as torchvision's resnet18 has")
         found = stored[key].float()
-        if key == "conv1.weight" and target.shape[1] == 1:
+        if key == "conv1.weight" and target.shape[1] == 1 and found.ndim == 4:
             found = found.sum(dim=1, keepdim=True)
         if found.shape != target.shape:
             shapes = f"{tuple(found.shape)}, not {tuple(target.shape)}"

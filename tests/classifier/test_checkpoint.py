@@ -85,7 +85,7 @@ def test_a_foreign_safetensors_file_is_refused(tmp_path: Path) -> None:
         ({"recipe": "alchemy"}, "alchemy"),
         ({"classes": 0}, "classes"),
         ({"image_size": 24}, "stages.hidden.weight"),
-        ({"image_size": 2**20}, "stages.hidden.weight"),
+        ({"image_size": 2**20}, "image_size"),
         ({"classes": 4}, "stages.logits"),
         ({"wormhole": 1}, "wormhole"),
     ],

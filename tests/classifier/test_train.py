@@ -195,8 +195,27 @@ def test_a_time_budget_brings_a_training_to_its_end_not_to_a_stop() -> None:
     )
     assert reports[-1].step == 80  # half a second each
     assert reports[-1].done == 1
-    assert reports[0].seconds_left == pytest.approx(35.0)
+    assert reports[0].seconds_left == pytest.approx(39.0)
     assert right_share(network) > 0.9
+
+
+def test_a_training_that_its_minutes_cut_short_is_kept_and_told_of_all_the_same(
+    tmp_path: Path,
+) -> None:
+    file, seen = tmp_path / "state", list[Progress]()
+
+    def stop(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.done > 0.5:
+            raise TimeoutError
+
+    data = (small_config(steps=4000, seconds=40.0), IMAGES, TARGETS, WEIGHTS)
+    with pytest.raises(TimeoutError):
+        train(*data, on_progress=stop, checkpoint=file, clock=ticking(0.5))
+    assert len(seen) > 15
+    assert file.exists()
+    train(*data, on_progress=seen.append, checkpoint=file, clock=ticking(0.5))
+    assert seen[-1].step == 80  # not twice the minutes
 
 
 def test_a_training_with_nothing_left_to_learn_ends_early_and_as_well() -> None:
