@@ -11,7 +11,7 @@ from workers.gate.paired import chance_of_losing, chance_of_rise, misfit
 ABOVE_CHANCE = 1.5  # times the accuracy of guessing
 UNLEARNED = 0.03  # of the images that a network was taught
 PLAIN, NOISES, TAIL = 0.1, 2.0, 0.99  # nats, and times the noise between networks taught alike
-FEWEST_UNLEARNED, FEWEST_ALIKE = 2, 5
+FEWEST_UNLEARNED, FEWEST_ALIKE = 4, 5  # fewer are chance in a project of thirty labels
 SWAPPED_BY_CHANCE = 0.01  # that two classes which are merely alike pass for swapped
 LABELS_MAY_DIFFER = 0.01  # when they are counted again
 

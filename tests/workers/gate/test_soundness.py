@@ -74,21 +74,21 @@ def unlearned(who: int, count: int) -> Opinions:
 
 
 @pytest.mark.parametrize(
-    ("who", "named", "share"), [(1, "fold network 2", "5.0%"), (3, "the network to serve", "3.3%")]
+    ("who", "named", "share"), [(1, "fold network 2", "10.0%"), (3, "the network to serve", "6.7%")]
 )
 def test_a_network_that_believes_what_it_was_taught_less_was_taught_other_labels(
     who: int, named: str, share: str
 ) -> None:
-    answer = judged(opinions=unlearned(who, 2))
+    answer = judged(opinions=unlearned(who, 4))
     assert not answer.promote
     assert answer.reason.endswith(
-        f"being taught the labels of 2 images ({share}) made {named} believe them less: it was "
+        f"being taught the labels of 4 images ({share}) made {named} believe them less: it was "
         "taught other labels"
     )
 
 
-def test_one_image_that_was_not_learned_is_no_reason() -> None:
-    assert judged(opinions=unlearned(0, 1)).promote
+def test_three_images_that_were_not_learned_are_no_reason() -> None:
+    assert judged(opinions=unlearned(0, 3)).promote
 
 
 def test_what_networks_taught_alike_differ_by_is_no_reason() -> None:
