@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,26 +29,32 @@ class TrainingFile:
         metadata = {"fingerprint": self.fingerprint, "notes": json.dumps(state.notes())}
         replace_file(self.path, safetensors.torch.save(state.tensors(), metadata))
 
-    def bring_back(self, state: TrainingState) -> None:
-        """Set a fresh ``state`` to what is kept, if it is of this very training.
+    def bring_back(self, fresh: Callable[[], TrainingState]) -> TrainingState:
+        """What is kept, if it is of this very training; else a ``fresh`` state.
 
-        An unreadable file, or one of other data or another config, is no use: the training
-        starts over, with a warning.
+        A file that is unreadable, of other data, another config or another release is no use: the
+        training starts over, with a warning.
         """
+        state = fresh()
         if not self.path.exists():
-            return
+            return state
         try:
             with safe_open(self.path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
             logger.warning("%s is unreadable, training starts over: %s", self.path, error)
-            return
+            return state
         if metadata.get("fingerprint") != self.fingerprint:
             logger.warning("%s is of another training, this one starts over", self.path)
-            return
-        state.restore(tensors, json.loads(metadata["notes"]))
+            return state
+        try:
+            state.restore(tensors, json.loads(metadata["notes"]))
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            logger.warning("%s is of another release, training starts over: %r", self.path, error)
+            return fresh()
         logger.info("training goes on from step %s, kept in %s", state.step, self.path.name)
+        return state
 
     def remove(self) -> None:
         """The training is finished; there is nothing left to resume."""

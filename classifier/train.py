@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,8 @@ def train(
     with ExitStack() as process:
         process.enter_context(cpu_threads(config.threads))
         process.enter_context(torch.random.fork_rng(devices=[]))  # for recipes with dropout
-        state = TrainingState.fresh(config, data, pretrained)
-        if file:
-            file.bring_back(state)
+        fresh = partial(TrainingState.fresh, config, data, pretrained)
+        state = file.bring_back(fresh) if file else fresh()
         before = state.schedule.done
         for progress in _steps(config, data, state, clock):
             if on_progress and progress:

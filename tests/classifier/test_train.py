@@ -1,7 +1,5 @@
 """Training: the same in, the same out; broken data is refused; an interruption costs nothing."""
 
-import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,20 +15,10 @@ from classifier.model import RECIPES, build
 from classifier.predict import logits
 from classifier.train import NonFiniteLoss, Progress, train
 from tests.classifier.pictures import bars, certain, small_config
+from tests.classifier.trainings import same_weights, ticking
 
 IMAGES, LABELS = bars(48)
 TARGETS, WEIGHTS = certain(LABELS), np.ones(48)
-
-
-def same_weights(one: nn.Module, other: nn.Module) -> bool:
-    mine, theirs = one.state_dict(), other.state_dict()
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[k], theirs[k]) for k in mine)
-
-
-def ticking(seconds: float = 1.0) -> Callable[[], float]:
-    """A clock on which so much passes between two looks."""
-    times = itertools.count()
-    return lambda: next(times) * seconds
 
 
 def right_share(network: nn.Module) -> float:
@@ -68,56 +56,6 @@ def test_the_same_seed_gives_the_same_network_and_another_seed_another() -> None
     other = train(small_config(steps=6, seed=1), IMAGES, TARGETS, WEIGHTS)
     assert same_weights(first, again)
     assert not same_weights(first, other)
-
-
-def test_an_interrupted_training_ends_as_if_it_had_run_through(tmp_path: Path) -> None:
-    config, file = small_config(steps=20, augmentation=Augmentation.outline()), tmp_path / "state"
-    through: list[Progress] = []
-    data = (config, IMAGES, TARGETS, WEIGHTS)
-    straight = train(*data, on_progress=through.append, clock=ticking())
-    seen: list[Progress] = []
-
-    def lose_the_lease(progress: Progress) -> None:
-        if progress.step == 13:
-            raise TimeoutError("lease lost")
-        seen.append(progress)
-
-    with pytest.raises(TimeoutError, match="lease lost"):
-        train(*data, on_progress=lose_the_lease, checkpoint=file, clock=ticking())
-    assert file.exists()
-    before = len(seen)
-    resumed = train(*data, on_progress=seen.append, checkpoint=file, clock=ticking())
-    assert same_weights(straight, resumed)
-    assert seen[before].step == 13
-    assert seen == through
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_state_of_another_training_is_not_resumed(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    file = tmp_path / "state"
-
-    def stop(progress: Progress) -> None:
-        if progress.step == 5:
-            raise TimeoutError
-
-    with pytest.raises(TimeoutError):
-        train(small_config(steps=6), IMAGES, TARGETS, WEIGHTS, on_progress=stop, checkpoint=file)
-    resumed = train(small_config(steps=6, seed=1), IMAGES, TARGETS, WEIGHTS, checkpoint=file)
-    assert same_weights(resumed, train(small_config(steps=6, seed=1), IMAGES, TARGETS, WEIGHTS))
-    assert "of another training" in caplog.text
-
-
-@pytest.mark.parametrize("garbage", [b"", b"\x80\x04cos\nsystem\n(S'exit'\ntR.", b"x" * 900])
-def test_an_unreadable_state_starts_the_training_over(
-    tmp_path: Path, garbage: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
-    file = tmp_path / "state"
-    file.write_bytes(garbage)
-    network = train(small_config(steps=2), IMAGES, TARGETS, WEIGHTS, checkpoint=file)
-    assert same_weights(network, train(small_config(steps=2), IMAGES, TARGETS, WEIGHTS))
-    assert "unreadable" in caplog.text
 
 
 @pytest.mark.parametrize(
