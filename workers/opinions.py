@@ -1,17 +1,20 @@
 """What every network of a new version says of images whose label is likely, taught or not: by this
 the promotion gate sees a training that went wrong, also where no version serves yet."""
 
+import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from classifier.checkpoint import BadCheckpoint
 from labelhub.projects.models import Project
 from labelhub.rounds.selectors import serving_version
 from workers.comparison import LIKELY, in_service, told_before
 from workers.promotion import Opinions
 from workers.snapshot import Snapshot
 
+logger = logging.getLogger(__name__)
 MOST_IMAGES = 1000  # of them, evenly spaced: every network looks at each
 Predictor = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
@@ -19,7 +22,7 @@ Predictor = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 def opinions(
     *, project: Project, snapshot: Snapshot, served: Predictor, by_fold: Sequence[Predictor]
 ) -> Opinions:
-    """Ask every network. Raises BadCheckpoint where the version in service cannot be asked at all.
+    """Ask every network; the version in service where its files can still be read.
 
     The images are those that were taught and whose class is Gold, or likely by votes alone.
     """
@@ -45,7 +48,11 @@ def _before(project: Project, snapshot: Snapshot, rows: NDArray[np.int64]) -> ND
     if version is None or not len(rows):
         return said
     fair = np.flatnonzero(told_before(version, snapshot)[rows])
-    old, seen = in_service(project, snapshot.images[rows[fair]], column="prior")
+    try:
+        old, seen = in_service(project, snapshot.images[rows[fair]], column="prior")
+    except BadCheckpoint as error:  # what replaces it is not to fail by that
+        logger.warning("%s is not asked about what was taught: %s", version, error)
+        return said
     if old is not None:
         said[fair[seen]] = old
     return said

@@ -40,7 +40,7 @@ def test_a_round_keeps_what_it_measured_and_by_what_it_was_judged() -> None:
     assert wrong == round((1 - found["accuracy"]) * found["images"])
     assert found["gate"]["margin"] == MARGIN
     assert found["gate"]["labels_differing"] == 0
-    assert found["gate"].keys() >= {"accuracy", "unlearned", "served_misfit_rise"}
+    assert found["gate"].keys() >= {"accuracy", "contradicted", "served_misfit_rise"}
     assert done.snapshot["votes"] == 30
     [point] = learning_curve(project=project)
     assert (point.labels, point.votes, point.measured) == (48, 30, 48)

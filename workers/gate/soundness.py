@@ -5,13 +5,13 @@ from itertools import permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.gate.case import CONFIDENCE, MARGIN, MISFIT_MARGIN, Case, Finding, Opinions, right
+from workers.gate.case import CONFIDENCE, MARGIN, MISFIT_MARGIN, Case, Finding, right
 from workers.gate.paired import chance_of_losing, chance_of_rise, misfit
 
 ABOVE_CHANCE = 1.5  # times the accuracy of guessing
-UNLEARNED = 0.03  # of the images that a network was taught
-PLAIN, NOISES, TAIL = 0.1, 2.0, 0.99  # nats, and times the noise between networks taught alike
-FEWEST_UNLEARNED, FEWEST_ALIKE = 4, 5  # fewer are chance in a project of thirty labels
+LEAST_UNLIKE = 0.01  # of the labels, by which even sound trainings differ
+DEVIATIONS = 2.0  # more contradicted than so many standard deviations above the usual, Poisson's
+FEWEST_CONTRADICTED = 3  # fewer are chance in a project of thirty labels
 SWAPPED_BY_CHANCE = 0.01  # that two classes which are merely alike pass for swapped
 LABELS_MAY_DIFFER = 0.01  # when they are counted again
 
@@ -77,41 +77,42 @@ def served_like_folds(case: Case) -> Finding:
 
 
 def learned(case: Case) -> Finding:
-    """A label that is taught becomes likelier to the network by that, not less likely than to the
-    network that was not taught it. Of a sound training hardly any does, however wrong the label is;
-    of flipped labels those that were flipped."""
+    """No network contradicts the labels that it was taught, where one that was not taught them says
+    them. Of a sound training hardly any is, however wrong the label; of flipped labels those that
+    were flipped."""
     about = case.opinions
     if about is None or not len(about.labels):
         return Finding()
-    fits = np.stack([misfit(said, about.labels) for said in [*about.by_fold, about.served]])
-    untaught = fits[about.folds, np.arange(len(about.labels))]
-    plain = max(PLAIN, NOISES * _noise(about, fits))
-    worst, culprit, count = 0.0, 0, 0
-    for number, fit in enumerate(fits):
-        taught = about.folds != number  # the last one, which serves, was taught all
-        unlearned = int((taught & (fit - untaught > plain)).sum())
-        share = unlearned / max(int(taught.sum()), 1)
-        if unlearned >= FEWEST_UNLEARNED and share > worst:
-            worst, culprit, count = share, number, unlearned
+    says = np.stack([right(said, about.labels) for said in [*about.by_fold, about.served]])
+    taught = np.arange(len(says))[:, None] != about.folds  # (f + 1, n); the last, served, was all
+    untaught = says[about.folds, np.arange(len(about.labels))]
+    counts = (taught & ~says & untaught).sum(axis=1)
+    lessons = taught.sum(axis=1)
+    usual = _unlike(says, taught) * lessons
+    most = np.maximum(usual + DEVIATIONS * np.sqrt(usual), FEWEST_CONTRADICTED - 1)
+    culprit = int((counts / most).argmax())
+    count, share = counts[culprit], float(counts[culprit] / max(lessons[culprit], 1))
     serves = culprit == len(about.by_fold)
     network = "the network to serve" if serves else f"fold network {culprit + 1}"
     refusal = (
-        f"{case.shown}, but being taught the labels of {count} images ({worst:.1%}) made {network} "
-        "believe them less: it was taught other labels"
+        f"{case.shown}, but {network} contradicts the labels of {count} images that it was taught "
+        f"({share:.1%}), and networks that were not taught them say them: it was taught other "
+        "labels"
     )
-    return Finding(refusal if worst > UNLEARNED else "", {"unlearned": worst})
+    return Finding(refusal if count > most[culprit] else "", {"contradicted": share})
 
 
-def _noise(about: Opinions, fits: NDArray[np.float64]) -> float:
-    """By how much one network fits a label worse than another where both were taught it, at most
-    but for one image in a hundred; of the pair that differs least, so that one spoilt network does
-    not pass for noise. Next to nothing for heads, which have one best fit."""
-    tails = []
-    for one, other in permutations(range(len(fits)), 2):
-        both = (about.folds != one) & (about.folds != other)
-        if both.sum() >= FEWEST_ALIKE:
-            tails.append(float(np.quantile((fits[one] - fits[other])[both], TAIL)))
-    return min(tails, default=0.0)
+def _unlike(says: NDArray[np.bool_], taught: NDArray[np.bool_]) -> float:
+    """How often a network contradicts a label that another says, where both were taught it: noise
+    of their trainings. Next to never for heads, which have one best fit. Of the pairs the middle
+    one, the lower of two, so that one spoilt network does not pass for noise."""
+    shares = []
+    for one, other in permutations(range(len(says)), 2):
+        both = taught[one] & taught[other]
+        if both.any():
+            shares.append(float((~says[one] & says[other])[both].mean()))
+    middle = np.quantile(shares, 0.5, method="lower") if shares else 0.0
+    return max(float(middle), LEAST_UNLIKE)
 
 
 def not_swapped(case: Case) -> Finding:
