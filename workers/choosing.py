@@ -3,7 +3,9 @@
 Heads on features are there in seconds. Where labels are many enough for it, a network is also
 trained from the beginning, and the two are averaged; how well each fits is told by the fold
 networks, on images that they have not seen. Where heads alone were kept, the others are not tried
-again until there are twice as many labels.
+again until there are twice as many labels. Describing pictures and training share the minutes of a
+Round: where describing alone, which is done once, takes more than half of them, training waits for
+the next one.
 """
 
 import logging
@@ -48,10 +50,12 @@ def choose(task: Task, *, heads: Teach, scratch: Teach) -> Networks:
     wanted = _candidates(task)
     logger.info("auto: %s is tried", " and ".join(wanted))
     found: dict[str, Networks] = {}
+    if wanted == (SCRATCH,):
+        task.snapshot.check(networks=FEW_FOLD_NETWORKS)
     if FEATURES in wanted:
         found[FEATURES] = heads(_of(task, FEATURES))
     if SCRATCH in wanted:
-        found[SCRATCH] = scratch(_of(task, SCRATCH))
+        found[SCRATCH] = scratch(_of(task, SCRATCH, share=1 / len(wanted)))
     if len(found) == 1:
         (only,) = found.values()
         kept = task.tried and replace(task.tried, kept=next(iter(found)))
@@ -62,26 +66,29 @@ def choose(task: Task, *, heads: Teach, scratch: Teach) -> Networks:
 def _candidates(task: Task) -> tuple[str, ...]:
     """The recipes that are worth a trial now."""
     labels, tried = int(task.snapshot.trainable.sum()), task.tried
-    if not _describable(task):
+    describing = _minutes_to_describe(task)
+    if describing > 1:
         return (SCRATCH,)
-    if labels < ENOUGH_LABELS * task.config.classes:
+    if labels < ENOUGH_LABELS * task.config.classes or describing > 1 / 2:
         return (FEATURES,)
     if tried is None or labels >= MORE_LABELS * tried.labels or tried.kept != FEATURES:
         return (FEATURES, SCRATCH)
     return (FEATURES,)
 
 
-def _describable(task: Task) -> bool:
-    """Whether the pictures can be described in the time that a Round may take."""
+def _minutes_to_describe(task: Task) -> float:
+    """Which share of the minutes that a Round may take describing the pictures needs."""
     edge = max(SMALLEST_EDGE, task.config.image_size)
     each = SECONDS_A_PICTURE * (edge / SMALLEST_EDGE) ** 2
-    left = task.pictures.undescribed() * each
     seconds = task.config.seconds
-    return seconds is None or left <= seconds * (FEW_FOLD_NETWORKS + 1)
+    if seconds is None:
+        return 0.0
+    return task.pictures.undescribed() * each / (seconds * (FEW_FOLD_NETWORKS + 1))
 
 
-def _of(task: Task, recipe: str) -> Task:
-    """The task for one of the candidates; its files lie beside the others'."""
+def _of(task: Task, recipe: str, *, share: float = 1.0) -> Task:
+    """The task for one of the candidates, with a share of the minutes; its files lie beside the
+    others'."""
     folder = task.folder / recipe
     folder.mkdir(exist_ok=True)
     old = task.config
@@ -89,8 +96,8 @@ def _of(task: Task, recipe: str) -> Task:
     steps = max(old.steps, round(EPOCHS * task.snapshot.trainable.sum() / batch))
     config = configured(
         recipe, classes=old.classes, image_size=old.image_size, channels=old.channels,
-        steps=steps, seconds=old.seconds, enough=old.enough, augmentation=old.augmentation,
-        seed=old.seed, threads=old.threads, device=old.device,
+        steps=steps, seconds=old.seconds and share * old.seconds, enough=old.enough,
+        augmentation=old.augmentation, seed=old.seed, threads=old.threads, device=old.device,
     )  # fmt: skip
     return replace(task, config=config, folder=folder)
 

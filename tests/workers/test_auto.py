@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from django.db.models import F
 
 from classifier import fitting, patches
 from classifier.ensemble import EnsembleNetwork
@@ -13,6 +14,7 @@ from tests.factories import NOON
 from tests.pictured import striped_project, vote_rightly
 from tests.workers.untrained import clock, rank
 from workers import choosing
+from workers.lessons import Task
 from workers.networks import networks_in_service
 from workers.training import train_round
 
@@ -109,3 +111,44 @@ def test_pictures_that_no_round_has_time_to_describe_are_learned_from_the_beginn
     version = next_version(auto_project())
     assert version.recipe == "fast"
     assert len(version.fold_sha256) == 2
+
+
+def test_a_round_that_describes_most_of_its_minutes_leaves_training_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choosing, "ENOUGH_LABELS", 4)
+    monkeypatch.setattr(choosing, "SECONDS_A_PICTURE", 10.0)  # 60 pictures, of 15 minutes
+    project = auto_project()
+    first = next_version(project)
+    assert first.recipe == "features"
+    assert "choice" not in first.metrics
+    assert "choice" in next_version(project).metrics
+
+
+def test_training_and_describing_share_the_minutes_of_a_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choosing, "ENOUGH_LABELS", 4)
+    monkeypatch.setattr(choosing, "CLEARLY", -100.0)
+    given: list[float | None] = []
+    taught = choosing._of
+
+    def noting(task: Task, recipe: str, **share: float) -> Task:
+        made = taught(task, recipe, **share)
+        given.append(made.config.seconds)
+        return made
+
+    monkeypatch.setattr(choosing, "_of", noting)
+    next_version(auto_project(training_minutes=3))
+    assert given == [60.0, 30.0]  # heads need none; each of three networks half of its minute
+
+
+def test_what_is_learned_by_two_folds_is_asked_for_by_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing, "SECONDS_A_PICTURE", 1e6)
+    project = auto_project()
+    project.images.update(fold=2 * (F("pk") % 5))  # ten groups; all even
+    opened = open_round(project=project, trigger=Round.Trigger.PERSON, opened_by_id=None, now=NOON)
+    train_round(round_id=opened.pk, worker="here", clock=clock)
+    opened.refresh_from_db()
+    assert opened.state == Round.State.FAILED
+    assert "fold" in opened.reason
