@@ -47,8 +47,8 @@ class Command(BaseCommand):
             )
             for row in result["doubted"]:
                 self.stdout.write(
-                    f"  image {row['image']} ({row['name']}): {row['label']}, "
-                    f"likelier {row['likely']} (doubt {row['doubt']:.2f})"
+                    f"  image {row['image']} ({row['name']}): labelled {row['label']}, "
+                    f"if it is not, then {row['likely']} (doubt {row['doubt']:.2f})"
                 )
 
 
