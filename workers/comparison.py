@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 ENOUGH = 30  # images of which fewer tell hardly anything of a network
 GOLD_LEAST = 10  # as many as a Round asks for: so few are known for certain, and the start of many
-LIKELY = 2 / 3  # by votes alone: what one yes or one choice of an average person comes to
 
 HOLDOUT = "holdout images"
 GOLD = "Gold images, cross-validated"
@@ -70,7 +69,7 @@ def measure(snapshot: Snapshot) -> Measure:
     if holdout.sum() >= HOLDOUT_ENOUGH:
         return Measure(holdout, HOLDOUT, provisional=False)
     gold = snapshot.gold >= 0
-    likely = snapshot.trainable & (snapshot.targets.max(axis=1) >= LIKELY) & ~gold
+    likely = snapshot.trainable & snapshot.likely & ~gold
     if gold.sum() >= ENOUGH or (gold.sum() >= GOLD_LEAST and not likely.any()):
         return Measure(gold, GOLD)
     return Measure(
@@ -92,7 +91,7 @@ def compare(
     by = measure(snapshot)
     chosen, provisional = by.chosen, by.provisional
     if provisional and (version := serving_version(project=project)):
-        fair = chosen & told_before(version, snapshot)
+        fair = chosen & fair_to(version, snapshot)
         if fair.sum() >= ENOUGH or (snapshot.gold >= 0).sum() >= GOLD_LEAST:
             chosen = fair  # fewer would decide by luck, and no later vote makes them more
     images = snapshot.images[chosen]
@@ -130,6 +129,15 @@ def told_before(version: ModelVersion, snapshot: Snapshot) -> NDArray[np.bool_]:
     )
     images = np.array(list(told.values_list("image_id", flat=True).distinct()), dtype=np.int64)
     return np.asarray((snapshot.gold >= 0) | np.isin(snapshot.images, images))
+
+
+def fair_to(version: ModelVersion, snapshot: Snapshot) -> NDArray[np.bool_]:
+    """(n,) what the version in service may be compared on: what was ``told_before`` it was taught,
+    and all of the classes of which it was told nothing. By the few classes it knows, it would be
+    better than any that knows more."""
+    told = told_before(version, snapshot)
+    known = np.unique(snapshot.labels[told & snapshot.likely])
+    return np.asarray(told | ~np.isin(snapshot.labels, known))
 
 
 def in_service(

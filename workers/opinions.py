@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from classifier.checkpoint import BadCheckpoint
 from labelhub.projects.models import Project
 from labelhub.rounds.selectors import serving_version
-from workers.comparison import LIKELY, in_service, told_before
+from workers.comparison import fair_to, in_service
 from workers.promotion import Opinions
 from workers.snapshot import Snapshot
 
@@ -26,8 +26,7 @@ def opinions(
 
     The images are those that were taught and whose class is Gold, or likely by votes alone.
     """
-    likely = snapshot.trainable & (snapshot.targets.max(axis=1) >= LIKELY)
-    rows = np.flatnonzero(likely)
+    rows = np.flatnonzero(snapshot.trainable & snapshot.likely)
     if len(rows) > MOST_IMAGES:
         rows = rows[np.linspace(0, len(rows) - 1, MOST_IMAGES).astype(np.int64)]
     images = snapshot.images[rows]
@@ -47,7 +46,7 @@ def _before(project: Project, snapshot: Snapshot, rows: NDArray[np.int64]) -> ND
     version = serving_version(project=project)
     if version is None or not len(rows):
         return said
-    fair = np.flatnonzero(told_before(version, snapshot)[rows])
+    fair = np.flatnonzero(fair_to(version, snapshot)[rows])
     try:
         old, seen = in_service(project, snapshot.images[rows[fair]], column="prior")
     except BadCheckpoint as error:  # what replaces it is not to fail by that

@@ -5,9 +5,9 @@ knows them, also where few images are there to tell. A version is refused (``wor
 
 - whose probabilities are no numbers, or which is measured on too few images;
 - whose labels are not what the Gold and the votes in the database make;
-- that is right on less than 1.5 times what guessing is;
+- that is right on less than 1.5 times what guessing is, or knows only which classes are common;
 - whose training went wrong, which shows by itself: the network to serve is right on fewer images
-  than the fold networks by MARGIN, or fits what it was taught worse than those that were not taught
+  than the fold networks by MARGIN and more than chance, or fits what it was taught worse than those that were not taught
   it; a network contradicts labels that it was taught, and one that was not taught them says them;
   two classes stand for each other;
 - that is worse than the one in service on the same images by more than a margin and by more than

@@ -10,7 +10,6 @@ from labelhub.votes import aggregation
 from labelhub.votes.consensus import votes_of
 from labelhub.votes.models import Retraction, Vote
 from labelhub.votes.parameters import AnnotatorModel
-from workers.comparison import LIKELY
 from workers.promotion import Recount
 from workers.snapshot import Snapshot
 
@@ -23,7 +22,7 @@ def recount(*, snapshot: Snapshot, model: AnnotatorModel, opened_at: datetime) -
     ``model`` is the one the Round began with; its crowd is the snapshot's. Images of which anything
     was said or taken back since the Round was opened are left out: they may well differ.
     """
-    sure = np.flatnonzero((snapshot.targets.max(axis=1) >= LIKELY) | (snapshot.gold >= 0))
+    sure = np.flatnonzero(snapshot.likely)
     if len(sure) > MOST_IMAGES:
         sure = sure[np.linspace(0, len(sure) - 1, MOST_IMAGES).astype(np.int64)]
     images = snapshot.images[sure].tolist()

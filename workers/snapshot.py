@@ -29,6 +29,8 @@ from workers.reading import last_vote, one_reading
 
 BATCH = 2000
 LEAST_WEIGHT = 0.01  # votes that say less than this are not worth a training step
+LIKELY = 2 / 3  # what one yes or one choice of an average person comes to, of up to 22 classes
+LIKELIER = 10  # times any other class: the same of hundreds, each of which may be a mistake
 
 
 class LabelledRow(NamedTuple):
@@ -91,6 +93,12 @@ class Snapshot:
     def labels(self) -> NDArray[np.int64]:
         """(n,) the most probable class by votes and Gold alone."""
         return np.asarray(self.targets.argmax(axis=1))
+
+    @property
+    def likely(self) -> NDArray[np.bool_]:
+        """(n,) where Gold or votes alone, no network, make one class likely."""
+        other, best = np.partition(self.targets, -2, axis=1)[:, -2:].T
+        return np.asarray((best >= LIKELY) | (best >= LIKELIER * other))
 
     def only(self, images: NDArray[np.int64]) -> "Snapshot":
         """The same without images that are not among these: their pictures could not be read."""

@@ -1,16 +1,20 @@
 """What a version is measured on: images whose truth no network had a say in, the same for both."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from labelhub.projects.models import Gold, Project
 from labelhub.rounds.models import Round
 from labelhub.rounds.queueing import mark_gold
+from labelhub.votes.crowd import Crowd
 from labelhub.votes.models import Vote
 from labelhub.votes.parameters import first_parameters
-from tests.factories import NOON
+from tests.factories import NOON, true_key
 from tests.pictured import striped_project, vote_rightly
 from tests.workers.untrained import rank, untrained_version
+from workers import comparison
 from workers.comparison import (
     GOLD,
     GOLD_AND_VOTES,
@@ -22,6 +26,7 @@ from workers.comparison import (
     measure,
 )
 from workers.datasets import pictures_for
+from workers.opinions import opinions
 from workers.predicting import predict
 from workers.snapshot import Snapshot, take_snapshot
 
@@ -78,6 +83,15 @@ def test_the_young_holdout_is_not_among_what_votes_tell() -> None:
     assert not (measure(snapshot).chosen & snapshot.holdout).any()
 
 
+@pytest.mark.parametrize("classes", [3, 10, 24, 300])
+def test_one_yes_makes_a_label_likely_among_any_number_of_classes(classes: int) -> None:
+    rates = Crowd.unmeasured(classes).select_rates
+    yes = rates[:, 0] / rates[:, 0].sum()  # of the first class, over a uniform prior
+    torn = rates[:, 0] * rates[:, 1]
+    targets = np.stack([yes, torn / torn.sum(), np.full(classes, 1 / classes)])
+    assert replace(labelled(leaning=3), targets=targets).likely.tolist() == [True, False, False]
+
+
 @pytest.mark.django_db
 def test_a_label_that_only_a_network_makes_likely_measures_none() -> None:
     project = striped_project(gold_per_class=0)
@@ -90,6 +104,11 @@ def test_a_label_that_only_a_network_makes_likely_measures_none() -> None:
 def sure(images: np.ndarray) -> np.ndarray:
     """A network that takes everything for the first class."""
     return np.tile(np.eye(4, dtype=np.float32)[0], (len(images), 1))
+
+
+def other(images: np.ndarray) -> np.ndarray:
+    """One that takes everything for the second."""
+    return np.tile(np.eye(4, dtype=np.float32)[1], (len(images), 1))
 
 
 def compared(project: Project) -> tuple[Snapshot, Comparison]:
@@ -138,3 +157,44 @@ def test_a_handful_told_before_decides_nothing_where_more_can() -> None:
     vote_rightly(project, 40)
     _, found = compared(project)
     assert len(found.labels) == len(found.new) == len(found.old) == 40
+
+
+@pytest.mark.django_db
+def test_classes_that_the_version_in_service_was_told_nothing_of_are_compared_too() -> None:
+    """By the few classes that it knows, it would be better than any that knows all."""
+    project = striped_project(gold_per_class=0)
+    classes = {row.key: row for row in project.label_classes.all()}
+    known = [image for image in project.images.all() if true_key(image) == "across"][:12]
+    gold = {image.pk: classes["across"] for image in known}
+    mark_gold(project=project, gold=gold, source=Gold.Source.ADMIN, created_by_id=None, now=NOON)
+    rank(untrained_version(project))
+    vote_rightly(project, 60)
+    snapshot, found = compared(project)
+    told = np.isin(snapshot.images, found.images)
+    news = snapshot.gold < 0
+    others = snapshot.labels != classes["across"].position
+    assert told.tolist() == (~news | others).tolist()
+    about = opinions(project=project, snapshot=snapshot, served=sure, by_fold=[sure, sure])
+    assert np.isfinite(about.before).all(axis=1).sum() == told.sum()
+
+
+@pytest.mark.django_db
+def test_the_settled_holdout_is_asked_of_the_networks_that_serve() -> None:
+    """No network was taught it: by the fold networks it would be judged by another than serves."""
+    project = striped_project(gold_per_class=6)
+    vote_rightly(project, 60)
+    version = untrained_version(project)
+    rank(version)
+    snapshot = take_snapshot(project=project, model=first_parameters(project=project, now=NOON))
+    held = replace(snapshot, holdout=snapshot.gold < 0, settled=snapshot.gold < 0)
+    monkey = pytest.MonkeyPatch()
+    with monkey.context() as patch:
+        patch.setattr(comparison, "HOLDOUT_ENOUGH", 60)
+        found = compare(project=project, snapshot=held, served=sure, by_fold=[other, other])
+    assert found.images.tolist() == snapshot.images[snapshot.gold < 0].tolist()
+    assert (found.new.argmax(axis=1) == 0).all()
+    assert not found.provisional
+    pictures = pictures_for(version=version, images=found.images)
+    said = predict(version=version, pictures=pictures, images=found.images)
+    assert found.old == pytest.approx(said.served)
+    assert not np.allclose(found.old, said.priors)

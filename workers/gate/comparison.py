@@ -44,8 +44,8 @@ def as_fitting_what_was_taught(case: Case) -> Finding:
     """The same over all labels that were there before the version in service named a class, each
     by a network that was not taught it."""
     about = case.opinions
-    if about is None:
-        return Finding()
+    if about is None or _shown_to_be_better(case):
+        return Finding()  # then so much was learned that what the other knew weighs less
     known = np.isfinite(about.before).all(axis=1)
     return _fitting(
         case,
@@ -63,11 +63,22 @@ def _fitting(
     if len(labels) < TELLING:
         return Finding()
     rises = misfit(new, labels) - misfit(old, labels)
-    rise, chance = float(rises.mean()), chance_of_rise(rises)
+    rise = float(rises.mean())
+    chance = chance_of_rise(rises) if rise > MISFIT_MARGIN else 1.0
     refusal = (
         f"{case.shown}, but its probabilities fit the labels of {len(labels)} {what}, worse than "
         f"those of the version in service, by {rise:.2f} nats an image: more than {MISFIT_MARGIN} "
         "and than chance"
     )
-    worse = rise > MISFIT_MARGIN and chance <= 1 - CONFIDENCE
-    return Finding(refusal if worse else "", {key: rise, f"{key}_chance": chance})
+    figures = {key: rise} | ({f"{key}_chance": chance} if rise > MISFIT_MARGIN else {})
+    return Finding(refusal if chance <= 1 - CONFIDENCE else "", figures)
+
+
+def _shown_to_be_better(case: Case) -> bool:
+    """Right on more of what is measured, beyond margin and chance."""
+    if case.old is None or not len(case.labels):
+        return False
+    now, before = right(case.new, case.labels), right(case.old, case.labels)
+    lost, won = int((before & ~now).sum()), int((now & ~before).sum())
+    gain = float(now.mean() - before.mean())
+    return gain > MARGIN and chance_of_losing(won, lost) <= 1 - CONFIDENCE

@@ -49,17 +49,29 @@ def enough(case: Case) -> Finding:
 
 
 def not_guessing(case: Case) -> Finding:
-    """It knows something."""
+    """It knows something: more than which classes are common."""
+    shares = np.bincount(case.labels, minlength=case.new.shape[1]) / max(len(case.labels), 1)
+    constant = np.broadcast_to(shares, case.new.shape)
+    fit, without = (float(misfit(said, case.labels).mean()) for said in (case.new, constant))
     guessing = case.accuracy < ABOVE_CHANCE / case.new.shape[1]
-    refusal = f"{case.shown}: hardly better than guessing" if guessing else ""
-    return Finding(refusal, {"accuracy": case.accuracy})
+    learned_nothing = case.accuracy <= shares.max() and fit >= without and shares.max() < 1
+    refusal = ""
+    if guessing:
+        refusal = f"{case.shown}: hardly better than guessing"
+    elif learned_nothing:
+        refusal = (
+            f"{case.shown}: no better than calling all of them {case.name(int(shares.argmax()))}"
+        )
+    return Finding(refusal, {"accuracy": case.accuracy, "misfit_by_shares": without})
 
 
 def served_like_folds(case: Case) -> Finding:
     """The network to serve knows what the fold networks know together, and fits what it was taught
     no worse than they do who were not."""
-    own = float(right(case.served, case.labels).mean()) if len(case.labels) else 0.0
-    if own < case.accuracy - MARGIN:
+    mine, theirs = right(case.served, case.labels), right(case.new, case.labels)
+    own = float(mine.mean()) if len(case.labels) else 0.0
+    lost, won = int((theirs & ~mine).sum()), int((mine & ~theirs).sum())
+    if own < case.accuracy - MARGIN and chance_of_losing(lost, won) <= 1 - CONFIDENCE:
         refusal = f"{case.shown}, but the network to serve on {own:.1%}: its training went wrong"
         return Finding(refusal)
     about = case.opinions

@@ -70,6 +70,13 @@ def test_images_that_the_version_in_service_cannot_fairly_speak_of_do_not_count(
     assert not judged(sure(0.9), sure(0.9), opinions=sound(**doubting, before=before)).promote
 
 
+def test_what_was_learned_since_weighs_more_than_being_less_sure_of_what_both_learned() -> None:
+    """The version in service knows three classes and is sure of them; the new one knows all."""
+    doubting = sound(by_fold=np.stack([sure(0.45, TAUGHT)] * 3), served=sure(0.45, TAUGHT))
+    assert judged(sure(0.9), lost(4), opinions=doubting).promote
+    assert not judged(sure(0.9), lost(3), opinions=doubting).promote  # may be chance
+
+
 def test_the_verdict_does_not_depend_on_the_order_of_the_images() -> None:
     order = np.random.default_rng(0).permutation(100)
     one = judged(lost(4), sure(0.9))

@@ -1,5 +1,6 @@
 """The arithmetic of two networks on the same images, against what a hand comes to."""
 
+import tracemalloc
 from math import log
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workers.gate import paired
 from workers.gate.paired import chance_of_losing, chance_of_rise, misfit
 
 
@@ -35,10 +37,29 @@ def test_one_image_far_off_is_not_taken_for_a_network_that_is_worse() -> None:
     assert chance_of_rise(np.full(41, 3.0 / 41)) < 0.001
 
 
-def test_the_same_numbers_always_get_the_same_verdict() -> None:
-    rises = np.random.default_rng(1).normal(0.1, 1, 60)
-    assert chance_of_rise(rises) == chance_of_rise(rises)
+def test_the_same_numbers_always_get_the_same_verdict_in_any_order() -> None:
+    dice = np.random.default_rng(1)
+    rises = dice.normal(0.1, 1, 60)
+    assert chance_of_rise(rises) == chance_of_rise(dice.permutation(rises))
     assert chance_of_rise(rises[:0]) == 1
+
+
+@pytest.mark.parametrize("lost", [480, 501, 530, 560])
+def test_of_many_images_the_chance_of_losing_goes_on_where_it_was(
+    lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = chance_of_losing(lost, 1000 - lost)
+    monkeypatch.setattr(paired, "EXACT", 999)
+    assert chance_of_losing(lost, 1000 - lost) == pytest.approx(exact, abs=1e-3)
+
+
+def test_images_by_the_million_are_compared_in_memory_that_there_is() -> None:
+    tracemalloc.start()
+    try:
+        assert chance_of_rise(np.full(1_000_000, 0.2)) < 0.001
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_misfit_is_the_log_of_what_the_label_got_with_a_little_for_every_class() -> None:

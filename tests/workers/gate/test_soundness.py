@@ -55,6 +55,59 @@ def test_a_network_is_right_on_half_as_many_again_as_guessing(hits: int, *, prom
     )
 
 
+def of_shares(shares: Sequence[float], images: int = 100) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (n,) of which each class has such a share, and a network that knows only these."""
+    labels = np.repeat(np.arange(K), [round(share * images) for share in shares])
+    return np.tile(np.array(shares), (len(labels), 1)), labels
+
+
+@pytest.mark.parametrize(
+    "shares", [(0.5, 0.5, 0, 0), (0.6, 0.4, 0, 0), (0.9, 0.1, 0, 0), (0.97, 0.01, 0.01, 0.01)]
+)
+def test_a_network_that_knows_only_which_classes_are_common_is_refused(
+    shares: tuple[float, ...],
+) -> None:
+    said, labels = of_shares(shares)
+    answer = judged(said, labels=labels)
+    assert not answer.promote
+    assert answer.reason.endswith(": no better than calling all of them cat")
+
+
+def test_one_that_calls_all_the_same_but_is_less_sure_where_it_is_wrong_serves() -> None:
+    """By that the rare class is found: its images are the most uncertain."""
+    said, labels = of_shares((0.9, 0.1, 0, 0))
+    said[labels == 1] = (0.6, 0.4, 0, 0)
+    said[labels == 0] = (0.95, 0.05, 0, 0)
+    assert judged(said, labels=labels).promote
+
+
+def test_one_class_alone_is_known_by_calling_all_the_same() -> None:
+    said, labels = of_shares((1, 0, 0, 0))
+    assert judged(said, labels=labels).promote
+
+
+@pytest.mark.parametrize(
+    ("images", "missed", "promote"),
+    [
+        (12, 1, True),
+        (12, 3, True),
+        (12, 4, False),
+        (100, 2, True),
+        (100, 3, True),
+        (100, 4, False),
+    ],
+)
+def test_a_served_network_that_misses_more_than_chance_behind_its_folds_is_refused(
+    images: int, missed: int, *, promote: bool
+) -> None:
+    labels = LABELS[:images]
+    served = sure(0.9, labels)
+    served[:missed] = np.roll(served[:missed], 1, axis=1)
+    answer = judged(labels=labels, served=served)
+    assert answer.promote == promote
+    assert promote or "its training went wrong" in answer.reason
+
+
 def test_a_served_network_that_fits_its_lessons_worse_than_those_not_taught_is_refused() -> None:
     answer = judged(opinions=sound(served=sure(0.3, TAUGHT)))
     assert not answer.promote
@@ -63,6 +116,14 @@ def test_a_served_network_that_fits_its_lessons_worse_than_those_not_taught_is_r
         "that were not taught them, by 0.95 nats an image: its training went wrong"
     ) in answer.reason
     assert answer.figures["served_misfit_rise"] == pytest.approx(0.9543, abs=1e-3)
+
+
+@pytest.mark.parametrize(("share", "promote"), [(0.75, True), (0.7, False)])
+def test_a_served_network_may_be_a_little_less_sure_than_its_folds(
+    share: float, *, promote: bool
+) -> None:
+    """They gave 0.8 to what they were not taught: a tenth of a nat below is 0.72."""
+    assert judged(opinions=sound(served=sure(share, TAUGHT))).promote == promote
 
 
 def contradicting(who: int, count: int) -> Opinions:
@@ -110,7 +171,7 @@ def mistaken(networks: int, shares: Sequence[float], images: int = 600) -> Opini
     said = np.stack([sure(0.9, labels)] * (networks + 1))
     for number, share in enumerate(shares):
         wrong = rng.random(images) < share
-        said[number, wrong] = sure(0.1, labels)[wrong]
+        said[number, wrong] = (0.4 * np.eye(K) + 0.6 * np.roll(np.eye(K), 1, axis=1))[labels[wrong]]
     return Opinions(labels, folds, said[:-1], said[-1], before=np.full((images, K), np.nan))
 
 
@@ -121,16 +182,28 @@ def test_what_networks_taught_alike_differ_by_is_no_reason() -> None:
     assert answer.figures["contradicted"] == pytest.approx(0.1, abs=0.03)
 
 
+@pytest.mark.parametrize(("contradicted", "promote"), [(16, True), (17, False)])
+def test_a_few_in_a_thousand_are_contradicted_by_sound_networks_too(
+    contradicted: int, *, promote: bool
+) -> None:
+    """One in a hundred is usual, ten of a thousand, and twice the root of ten more is chance."""
+    about = mistaken(10, [], images=1000)
+    about.served[:contradicted] = sure(0.1, about.labels)[:contradicted]
+    assert judged(opinions=about).promote == promote
+
+
 @pytest.mark.parametrize("folds", [2, 3, 10])
 @pytest.mark.parametrize("spoilt", [0, -1])
 def test_one_spoilt_network_does_not_pass_for_what_networks_differ_by(
     folds: int, spoilt: int
 ) -> None:
     shares = [0.02] * (folds + 1)
-    shares[spoilt] = 0.2
+    shares[spoilt] = 0.1
     answer = judged(opinions=mistaken(folds, shares))
     assert not answer.promote
-    assert ("the network to serve" if spoilt else "fold network 1") in answer.reason
+    assert ("the network to serve" if spoilt else "fold network 1") + " contradicts" in (
+        answer.reason
+    )
 
 
 def test_two_classes_that_stand_for_each_other_are_named() -> None:
@@ -150,6 +223,15 @@ def test_swapped_classes_are_seen_among_what_was_taught_where_few_images_are_mea
     assert judged(said, labels=few, opinions=sound()).promote
     answer = judged(said, labels=few, opinions=about)
     assert "it takes cat for dog or the other way round on 30 images" in answer.reason
+
+
+@pytest.mark.parametrize(("straight", "promote"), [(14, True), (6, False)])
+def test_a_swap_is_told_from_the_toss_of_a_coin(straight: int, *, promote: bool) -> None:
+    """Of fifty cats and dogs sixteen pass for a cow, so many for themselves, others are swapped."""
+    said, both = swapped(sure(0.9)), np.flatnonzero(LABELS < 2)
+    said[both[:16]] = sure(0.9)[2]
+    said[both[16 : 16 + straight]] = sure(0.9)[both[16 : 16 + straight]]
+    assert judged(said).promote == promote
 
 
 @pytest.mark.parametrize("mistaken", [(0,), (0, 1)])
