@@ -7,9 +7,9 @@ knows them, also where few images are there to tell. A version is refused (``wor
 - whose labels are not what the Gold and the votes in the database make;
 - that is right on less than 1.5 times what guessing is, or knows only which classes are common;
 - whose training went wrong, which shows by itself: the network to serve is right on fewer images
-  than the fold networks by MARGIN and more than chance, or fits what it was taught worse than those that were not taught
-  it; a network contradicts labels that it was taught, and one that was not taught them says them;
-  two classes stand for each other;
+  than the fold networks by MARGIN and more than chance, or fits what it was taught worse than those
+  that were not taught it; a network contradicts labels that it was taught, and one that was not
+  taught them says them; two classes stand for each other;
 - that is worse than the one in service on the same images by more than a margin and by more than
   chance: right on fewer by MARGIN (exact sign test, McNemar 1947), or with a misfit higher by
   MISFIT_MARGIN (signs of the paired differences by the toss of a coin, Fisher 1935), at CONFIDENCE.

@@ -83,9 +83,16 @@ def test_the_young_holdout_is_not_among_what_votes_tell() -> None:
     assert not (measure(snapshot).chosen & snapshot.holdout).any()
 
 
-@pytest.mark.parametrize("classes", [3, 10, 24, 300])
-def test_one_yes_makes_a_label_likely_among_any_number_of_classes(classes: int) -> None:
-    rates = Crowd.unmeasured(classes).select_rates
+@pytest.mark.parametrize(
+    "rates",
+    [
+        *(Crowd.unmeasured(classes).select_rates for classes in (3, 10, 24, 300)),
+        0.1 + 0.75 * np.eye(11),  # people who say yes to what is not there one time in ten
+    ],
+    ids=len,
+)
+def test_one_yes_makes_a_label_likely_among_any_number_of_classes(rates: np.ndarray) -> None:
+    classes = len(rates)
     yes = rates[:, 0] / rates[:, 0].sum()  # of the first class, over a uniform prior
     torn = rates[:, 0] * rates[:, 1]
     targets = np.stack([yes, torn / torn.sum(), np.full(classes, 1 / classes)])
