@@ -23,14 +23,6 @@ class Residual(nn.Module):
         return functional.relu(added)
 
 
-class Peak(nn.Module):
-    """The strongest answer of each filter, wherever it was: (n, filters, h, w) to (n, filters)."""
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """Global max pooling."""
-        return maps.amax(dim=(2, 3))
-
-
 class Average(nn.Module):
     """The mean answer of each filter: (n, filters, h, w) to (n, filters)."""
 

@@ -25,7 +25,7 @@ rect{stroke:var(--ink);stroke-opacity:.35;stroke-width:.75}
 COLOURS = {
     "input": "pixels", "resized": "pixels", "normalise": "pixels", "convolution": "convolution",
     "residual": "convolution", "block": "convolution", "relu": "relu", "relu6": "relu",
-    "pooling": "pooling", "average": "pooling", "peak": "pooling", "flatten": "row",
+    "pooling": "pooling", "average": "pooling", "flatten": "row",
     "linear": "row", "dropout": "row", "opinion": "row", "logits": "said", "softmax": "said",
 }  # fmt: skip
 

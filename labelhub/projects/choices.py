@@ -18,7 +18,7 @@ class Recipe(models.TextChoices):
     AUTO = "auto", "auto: features, and a network of one's own where labels are many"
     FEATURES = "features", "features: heads on a network that is trained already"
     SEED = "seed", "seed: a small network, trained from the beginning"
-    FAST = "fast", "fast: as small, learns more a second"
+    FAST = "fast", "fast: four convolutions, learns most a second"
     ALEXNET = "alexnet", "alexnet: five convolutions, dropout"
     VGG = "vgg", "vgg: pairs of convolutions, deeper for larger pictures"
     RESNET = "resnet", "resnet: ResNet-18, from the beginning or from weights of your own"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,7 @@ EDGE, CLASSES = 32, 10
 LENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)  # epochs, tried from the shortest
 KEPT_BACK = 5000  # training pictures that a temperature is fitted on
 STILL = Augmentation.none()
-MIRRORED = Augmentation(
-    shift=2, flip=True, brightness=0, contrast=0, rotate=0, scale=0, noise=0, colour=0
-)
+MIRRORED = replace(STILL, flip=True)  # they lie in the middle of their picture
 Say = Callable[[str], None]
 
 
