@@ -30,7 +30,7 @@ from workers.reading import last_vote, one_reading
 BATCH = 2000
 LEAST_WEIGHT = 0.01  # votes that say less than this are not worth a training step
 LIKELY = 2 / 3  # what one yes or one choice of an average person comes to, of up to 22 classes
-LIKELIER = 5  # times any other class: the same of many, any of which may be the mistake
+LIKELIER = 3  # times any other class: the same of many, any of which may be the mistake
 
 
 class LabelledRow(NamedTuple):

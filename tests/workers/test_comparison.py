@@ -87,7 +87,7 @@ def test_the_young_holdout_is_not_among_what_votes_tell() -> None:
     "rates",
     [
         *(Crowd.unmeasured(classes).select_rates for classes in (3, 10, 24, 300)),
-        0.1 + 0.75 * np.eye(11),  # people who say yes to what is not there one time in ten
+        0.2 + 0.75 * np.eye(11),  # people who say yes to what is not there one time in five
     ],
     ids=len,
 )
