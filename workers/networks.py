@@ -111,6 +111,11 @@ def load_network(*, project: Project, sha256: str) -> nn.Module:
     return _load(model_folder(project) / f"{sha256}.safetensors", sha256)
 
 
+def forget_networks() -> None:
+    """Read every network from its file anew, as a process does that begins."""
+    _load.cache_clear()
+
+
 def published(*, project: Project, sha256: str) -> checkpoint.LoadedModel:
     """The same anew from its file, with its config and card; nobody else has it."""
     return _from_file(model_folder(project) / f"{sha256}.safetensors", sha256)

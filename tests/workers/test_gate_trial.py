@@ -12,12 +12,13 @@ from labelhub.votes.models import Vote
 from workers.gate_trial.pool import BEGIN, Kept, Pool, give_gold, give_votes, make_pool
 from workers.gate_trial.sabotage import (
     FOLDS,
+    PAST_CHECKSUM,
     SABOTAGES,
     flipped,
     read_otherwise,
     taught_otherwise,
 )
-from workers.gate_trial.trial import Scene, Trial, is_sabotaged, is_truly_better, result
+from workers.gate_trial.trial import Played, Scene, Trial, is_sabotaged, is_truly_better, result
 from workers.simulate.data import Corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,3 +85,37 @@ def test_people_of_a_trial_are_right_as_often_as_asked(pool: Pool) -> None:
 def test_every_sabotage_has_a_name_of_its_own() -> None:
     names = [one.name for one in SABOTAGES]
     assert len(set(names)) == len(names) >= 20
+
+
+def test_a_kind_past_the_checksum_is_told_from_the_one_that_it_sees() -> None:
+    names = [one.name for one in (*SABOTAGES, *PAST_CHECKSUM)]
+    assert len(set(names)) == len(names)
+    assert all(one.name.endswith(", past the checksum") for one in PAST_CHECKSUM)
+
+
+def one(kind: str, base: int, *, promoted: bool, gain: float | None = None) -> Played:
+    return Played(kind, base, 0, promoted, gain, "", "done")
+
+
+def test_a_refusal_tells_of_the_gate_where_the_honest_round_of_the_same_rows_was_promoted() -> None:
+    played = [
+        one("sabotaged, the first: x", 0, promoted=False),
+        one("honest, the first", 0, promoted=True),
+        one("honest", 0, promoted=False, gain=0.05),
+        one("sabotaged: x", 0, promoted=False),
+        one("honest, the first", 1, promoted=True),
+        one("honest", 1, promoted=True, gain=0.3),
+        one("sabotaged: y", 1, promoted=True),
+    ]
+    found = result(played, 1.0)
+    assert found["sabotaged"] == {"rounds": 3, "promoted": 1}
+    assert found["sabotaged_beside_promoted"] == {"rounds": 2, "promoted": 1}
+    assert found["truly_better"] == {"rounds": 2, "promoted": 1}
+    assert found["little_better"] == {"rounds": 1, "promoted": 0}
+    assert found["gains"] == pytest.approx([0.075, 0.175, 0.275])
+
+
+def test_classes_that_come_later_have_no_gold_at_first(pool: Pool, tmp_path: Path) -> None:
+    scene = Scene(gold_per_class=6, votes=0, more_votes=60, known=1 / 3)
+    Trial(pool, tmp_path, 0, scenes=[scene], sabotages=SABOTAGES[:1]).run(honest=0, sabotaged=1)
+    assert set(Gold.objects.values_list("label_class__position", flat=True)) == {0, 1}

@@ -8,7 +8,7 @@ from labelhub.votes.parameters import first_parameters
 from tests.factories import NOON
 from tests.pictured import striped_project, vote_rightly
 from tests.workers.untrained import rank, untrained_version
-from workers.networks import _load
+from workers.networks import forget_networks
 from workers.opinions import opinions
 from workers.places import model_folder
 from workers.promotion import Opinions
@@ -52,7 +52,7 @@ def test_the_version_in_service_speaks_of_what_was_told_before_it(project: Proje
 
 def test_a_version_in_service_whose_files_are_damaged_is_not_asked(project: Project) -> None:
     version = untrained_version(project)  # that has ranked nothing yet
-    _load.cache_clear()
+    forget_networks()
     for sha256 in [version.sha256, *version.fold_sha256]:
         (model_folder(project) / f"{sha256}.safetensors").write_bytes(b"damaged")
     _snapshot, about = asked(project)

@@ -17,7 +17,7 @@ from classifier import checkpoint
 from classifier.checkpoint import LoadedModel
 from labelhub.projects.models import Project
 from workers.lessons import Networks, Task, network_path
-from workers.networks import publish
+from workers.networks import forget_networks, publish
 from workers.places import model_folder
 from workers.snapshot import Snapshot, take_snapshot
 from workers.teaching import teach
@@ -93,8 +93,11 @@ def read_otherwise(name: str, spoil: Spoil) -> Sabotage:
     return Sabotage(f"labels {name} as they are read", during)
 
 
-def taught_otherwise(name: str, spoil: Spoil, scope: str = WHOLE) -> Sabotage:
-    """Networks are taught spoilt labels, and measured on the right ones."""
+def taught_otherwise(
+    name: str, spoil: Spoil, scope: str = WHOLE, *, past_checksum: bool = False
+) -> Sabotage:
+    """Networks are taught spoilt labels, and measured on the right ones. Those spoilt
+    ``past_checksum``, within the training, have cards that name the right ones."""
 
     def damage(task: Task, networks: Networks, dice: Dice) -> Networks:
         folder = task.folder / "spoilt"
@@ -105,14 +108,16 @@ def taught_otherwise(name: str, spoil: Spoil, scope: str = WHOLE) -> Sabotage:
         numbers = {SERVED: [count], FOLDS: range(count), ONE_FOLD: [0]}.get(scope, range(count + 1))
         members, others = [*networks.folds, networks.served], [*bad.folds, bad.served]
         for number in numbers:
-            members[number] = others[number]
+            card = members[number].card if past_checksum else others[number].card
+            members[number] = replace(others[number], card=card)
             shutil.copyfile(network_path(folder, number), network_path(task.folder, number))
         for common in folder.glob("????????????????????????????????*.safetensors"):
             if not (task.folder / common.name).exists():
                 shutil.copyfile(common, task.folder / common.name)
         return Networks(members[:-1], members[-1], task.folder)
 
-    return Sabotage(f"labels {name}, taught to {scope}", _after_teaching(damage))
+    past = ", past the checksum" if past_checksum else ""
+    return Sabotage(f"labels {name}, taught to {scope}{past}", _after_teaching(damage))
 
 
 # --- Networks ------------------------------------------------------------------------------------
@@ -202,19 +207,26 @@ def _served_replaced(task: Task, networks: Networks, dice: Dice) -> Networks:
     return networks
 
 
-def published_and(name: str, damage: Callable[[Path], None]) -> Sabotage:
-    """The served file comes to harm after it was published and before anybody loads it."""
+def published_and(name: str, damage: Callable[[Path], None], *, served: bool = True) -> Sabotage:
+    """One file comes to harm after it was published and before anybody loads it: the served
+    network's, which is the last, or the first fold's."""
 
     @contextmanager
     def during(_dice: Dice) -> Iterator[None]:
-        def spoilt(*, project: Project, model: LoadedModel, path: Path) -> None:
+        published: list[Path] = []
+
+        def noted(*, project: Project, model: LoadedModel, path: Path) -> None:
             publish(project=project, model=model, path=path)
-            damage(model_folder(project) / f"{model.sha256}.safetensors")
+            published.append(model_folder(project) / f"{model.sha256}.safetensors")
 
-        with patch("workers.training.publish", spoilt):
+        with patch("workers.training.publish", noted):
             yield
+        if published:
+            damage(published[-1 if served else 0])
+        forget_networks()  # as of a worker that did not load it before
 
-    return Sabotage(f"files {name} once published", during)
+    whose = "the served network" if served else "a fold"
+    return Sabotage(f"file of {whose} {name} once published", during)
 
 
 def _other_bytes(path: Path) -> None:
@@ -228,20 +240,18 @@ def _gone(path: Path) -> None:
     os.unlink(path)  # noqa: PTH108
 
 
+def _taught(*, past_checksum: bool) -> tuple[Sabotage, ...]:
+    """Every way in which networks are taught other labels."""
+    flips = [(f"flipped ({share:.0%})", flipped(share)) for share in (0.2, 0.4, 1.0)]
+    swaps = [("of two classes swapped", two_swapped), ("all swapped", all_swapped)]
+    spoilt = [(*one, scope) for one in flips + swaps for scope in (WHOLE, SERVED, FOLDS)]
+    spoilt.append((*flips[0], ONE_FOLD))
+    return tuple(taught_otherwise(*one, past_checksum=past_checksum) for one in spoilt)
+
+
 SABOTAGES: tuple[Sabotage, ...] = (
-    *(taught_otherwise(f"flipped ({share:.0%})", flipped(share)) for share in (0.2, 0.4, 1.0)),
-    *(
-        taught_otherwise(f"flipped ({share:.0%})", flipped(share), scope)
-        for share in (0.2, 0.4, 1.0)
-        for scope in (SERVED, FOLDS)
-    ),
-    taught_otherwise("flipped (20%)", flipped(0.2), ONE_FOLD),
+    *_taught(past_checksum=False),
     *(read_otherwise(f"flipped ({share:.0%})", flipped(share)) for share in (0.2, 0.4, 1.0)),
-    *(
-        taught_otherwise(name, spoil, scope)
-        for name, spoil in (("of two classes swapped", two_swapped), ("all swapped", all_swapped))
-        for scope in (WHOLE, SERVED, FOLDS)
-    ),
     read_otherwise("of two classes swapped", two_swapped),
     read_otherwise("all swapped", all_swapped),
     taught_otherwise("that are no numbers", not_numbers),
@@ -254,4 +264,6 @@ SABOTAGES: tuple[Sabotage, ...] = (
     published_and("cut short", _cut_short),
     published_and("changed in one bit", _other_bytes),
     published_and("gone", _gone),
+    published_and("gone", _gone, served=False),
 )
+PAST_CHECKSUM = _taught(past_checksum=True)

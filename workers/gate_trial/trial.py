@@ -33,7 +33,9 @@ HOLDOUT_VOTES = 3
 class Scene:
     """What is known before the first Round, and what comes before the second, in images.
 
-    ``told`` says whether the holdout is labelled too, so that it is what is measured on.
+    Of ``more_votes`` each base has a tenth to all, by its dice: versions become a little better and
+    much. ``told`` says whether the holdout is labelled too, so that it is what is measured on.
+    ``known`` is the share of the classes that there is Gold of, the first ones.
     """
 
     gold_per_class: int
@@ -42,6 +44,7 @@ class Scene:
     accuracy: float = 0.9  # of the people
     grids: bool = False
     told: bool = False
+    known: float = 1.0
 
 
 SCENES = (
@@ -51,6 +54,7 @@ SCENES = (
     Scene(gold_per_class=0, votes=80, more_votes=400),
     Scene(gold_per_class=4, votes=60, more_votes=500, told=True),
     Scene(gold_per_class=4, votes=60, more_votes=400, accuracy=0.8),
+    Scene(gold_per_class=12, votes=0, more_votes=400, known=1 / 3),
 )
 LITTLE_NEWS = 15  # images with votes that make a Round no better and no worse
 
@@ -58,9 +62,11 @@ LITTLE_NEWS = 15  # images with votes that make a Round no better and no worse
 @dataclass(frozen=True)
 class Played:
     """What became of a Round. ``gain`` is how much more its served network is right on than the
-    version in service before, on pictures nobody ever labelled; None where either cannot tell."""
+    version in service before, on pictures nobody ever labelled; None where either cannot tell.
+    ``base`` is the number of the base of labels that it was played on."""
 
     kind: str
+    base: int
     scene: int
     promoted: bool
     gain: float | None
@@ -83,6 +89,7 @@ class Trial:
     sabotages: Sequence[Sabotage] = SABOTAGES
     played: list[Played] = field(default_factory=list)
     _rounds: int = 0
+    _base_number: int = 0
 
     def run(self, *, honest: int, sabotaged: int) -> list[Played]:
         """Until there were so many honest Rounds truly better by twice the margin, and so many
@@ -108,11 +115,13 @@ class Trial:
 
     def _base(self, number: int, honest: int, sabotaged: int) -> None:
         """Labels of one kind; Rounds on them."""
-        place = number % len(self.scenes)
+        self._base_number, place = number, number % len(self.scenes)
         scene, dice = self.scenes[place], np.random.default_rng([self.seed, number])
         order = dice.permutation(np.flatnonzero(~self.pool.holdout))
-        gold, order = _some_of_each(self.pool, order, scene.gold_per_class)
-        first, second = order[: scene.votes], order[scene.votes :][: scene.more_votes]
+        classes = max(2, round(scene.known * len(self.pool.classes)))
+        gold, order = _some_of_each(self.pool, order, scene.gold_per_class, classes)
+        more = round(dice.uniform(0.1, 1) * scene.more_votes)
+        first, second = order[: scene.votes], order[scene.votes :][:more]
         give_gold(self.pool, gold, now=BEGIN)
         self._vote(first, scene, dice)
         if scene.told:
@@ -129,12 +138,12 @@ class Trial:
         self._round("honest, with little news", place, unseen)
         served.put_back()
         self._vote(second, scene, dice)
-        more = Kept(self.folder / "more.sqlite3")
+        told = Kept(self.folder / "told.sqlite3")
         if self.better < honest:
             self._round("honest", place, unseen)
-            more.put_back()
+            told.put_back()
         if self.spoilt < sabotaged:
-            self._spoilt(place, 2 * number + 1, unseen, more)
+            self._spoilt(place, 2 * number + 1, unseen, told)
 
     def _vote(
         self, places: NDArray[np.int64], scene: Scene, dice: np.random.Generator, each: int = 1
@@ -150,7 +159,11 @@ class Trial:
         )
 
     def _spoilt(self, place: int, turn: int, unseen: NDArray[np.int64], back: Kept) -> None:
-        sabotage = self.sabotages[turn // 2 % len(self.sabotages)]
+        # Each scene has the sabotages in an order of its own, first Rounds and later ones too.
+        order = np.random.default_rng([self.seed, place, turn % 2, 2]).permutation(
+            len(self.sabotages)
+        )
+        sabotage = self.sabotages[order[turn // 2 // len(self.scenes) % len(order)]]
         dice = np.random.default_rng([self.seed, turn, 1])
         first = "" if serving_version(project=self.pool.project) else ", the first"
         self._round(f"sabotaged{first}: {sabotage.name}", place, unseen, sabotage.during(dice))
@@ -181,6 +194,7 @@ class Trial:
         self.played.append(
             Played(
                 kind=kind,
+                base=self._base_number,
                 scene=place,
                 promoted=serving_version(project=project) != was,
                 gain=self._gain(version, was, unseen) if kind.startswith("honest") else None,
@@ -213,10 +227,10 @@ def _ticking(now: datetime) -> Callable[[], datetime]:
 
 
 def _some_of_each(
-    pool: Pool, order: NDArray[np.int64], count: int
+    pool: Pool, order: NDArray[np.int64], count: int, classes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The first so many of each class (places), and the others in their order."""
-    chosen = [order[pool.truth[order] == label][:count] for label in range(len(pool.classes))]
+    """So many (places) of each of the first classes, and the others in their order."""
+    chosen = [order[pool.truth[order] == label][:count] for label in range(classes)]
     taken = np.concatenate(chosen) if chosen else order[:0]
     return taken, order[~np.isin(order, taken)]
 
@@ -230,8 +244,21 @@ def is_truly_better(one: Played) -> bool:
     return one.kind == "honest" and one.gain is not None and one.gain >= TWICE
 
 
+def _with_promoted_twin(played: list[Played]) -> list[Played]:
+    """The sabotaged Rounds whose honest twin, from the same rows, was promoted: of the others a
+    refusal says nothing."""
+    honest = {(one.base, one.kind) for one in played if one.promoted and not is_sabotaged(one)}
+    return [
+        one
+        for one in played
+        if is_sabotaged(one)
+        and (one.base, "honest, the first" if ", the first" in one.kind else "honest") in honest
+    ]
+
+
 def result(played: list[Played], seconds: float) -> dict[str, Any]:
-    """The JSON of the command."""
+    """The JSON of the command. ``gains`` are the deciles 1, 5 and 9 of how much better the truly
+    better ones are, ``little_better`` those that are so by less than twice as much as it takes."""
     groups = {
         "sabotaged": [one for one in played if is_sabotaged(one)],
         "truly_better": [one for one in played if is_truly_better(one)],
@@ -239,6 +266,9 @@ def result(played: list[Played], seconds: float) -> dict[str, Any]:
         "little_news": [one for one in played if one.kind == "honest, with little news"],
         "others": [one for one in played if one.kind == "honest" and not is_truly_better(one)],
     }
+    twins = _with_promoted_twin(played)
+    gains = [one.gain for one in groups["truly_better"] if one.gain is not None]
+    small = [one for one in groups["truly_better"] if one.gain and one.gain < 2 * TWICE]
     kinds = Counter(one.kind for one in groups["sabotaged"])
     passed = Counter(one.kind for one in groups["sabotaged"] if one.promoted)
     return {
@@ -246,6 +276,12 @@ def result(played: list[Played], seconds: float) -> dict[str, Any]:
             name: {"rounds": len(rows), "promoted": sum(one.promoted for one in rows)}
             for name, rows in groups.items()
         },
+        "sabotaged_beside_promoted": {
+            "rounds": len(twins),
+            "promoted": sum(one.promoted for one in twins),
+        },
+        "gains": np.quantile(gains, (0.1, 0.5, 0.9)).round(4).tolist() if gains else [],
+        "little_better": {"rounds": len(small), "promoted": sum(one.promoted for one in small)},
         "margin": MARGIN,
         "kinds": {
             kind: {"rounds": count, "promoted": passed[kind]} for kind, count in kinds.items()

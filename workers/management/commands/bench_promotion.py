@@ -14,6 +14,7 @@ from fixtures.shapes import draw_shapes
 from labelhub.projects.commands import add_json_option, progress, whole_number, write_json
 from labelhub.projects.models import Project
 from workers.gate_trial.pool import make_pool
+from workers.gate_trial.sabotage import PAST_CHECKSUM, SABOTAGES
 from workers.gate_trial.trial import Played, Trial, is_sabotaged, is_truly_better, result
 from workers.simulate.apart import Stopped, run_apart
 from workers.simulate.data import Corpus, SimulationError, read_corpus
@@ -38,6 +39,11 @@ class Command(BaseCommand):
         steps = whole_number("--steps", least=1)
         parser.add_argument("--steps", type=steps, default=200, help="of the recipe seed")
         parser.add_argument("--seed", type=whole_number("--seed", least=0), default=0)
+        parser.add_argument(
+            "--past-checksum",
+            action="store_true",
+            help="sabotage by labels alone, changed within the training: the checksum sees nothing",
+        )
         # Of the process that plays: the database and the folder are its own already.
         parser.add_argument("--here", action="store_true", help=SUPPRESS)
         add_json_option(parser)
@@ -68,9 +74,9 @@ class Command(BaseCommand):
                 if is_sabotaged(played) == played.promoted:
                     self.stderr.write(f"{played}")
 
-            played = Trial(pool, Path(folder), options["seed"], heard).run(
-                honest=rounds, sabotaged=rounds
-            )
+            kinds = PAST_CHECKSUM if options["past_checksum"] else SABOTAGES
+            trial = Trial(pool, Path(folder), options["seed"], heard, sabotages=kinds)
+            played = trial.run(honest=rounds, sabotaged=rounds)
         found = result(played, time.perf_counter() - started)
         if options["json"] != "-":
             self.stdout.write(_words(found))
