@@ -33,6 +33,7 @@ from workers.lessons import (
     Task,
     network_path,
 )
+from workers.taught import TAUGHT
 
 logger = logging.getLogger(__name__)
 SCRATCH = "fast"
@@ -176,5 +177,6 @@ def _joined(
         place.load_state_dict(member.network.state_dict())
     network.weigh(opinion)
     path = network_path(task.folder, number)
-    checkpoint.save(path, network.eval(), config, task.card, alone=False)
+    card = task.card | {TAUGHT: [one for member in members for one in member.card[TAUGHT]]}
+    checkpoint.save(path, network.eval(), config, card, alone=False)
     return checkpoint.load(path)

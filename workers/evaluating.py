@@ -23,6 +23,7 @@ class Evaluated:
     comparison: Comparison
     opinions: Opinions
     recount: Recount
+    mistaught: list[str]  # networks that were taught other labels, in words
 
 
 def metrics(

@@ -4,7 +4,8 @@ It refuses what is shown to be bad, and promotes what is as good: a version that
 knows them, also where few images are there to tell. A version is refused (``workers.gate``)
 
 - whose probabilities are no numbers, or which is measured on too few images;
-- whose labels are not what the Gold and the votes in the database make;
+- whose labels are not what the Gold and the votes in the database make, or a network of which was
+  taught others, by the checksum on its card;
 - that is right on less than 1.5 times what guessing is, or knows only which classes are common;
 - whose training went wrong, which shows by itself: the network to serve is right on fewer images
   than the fold networks by MARGIN and more than chance, or fits what it was taught worse than those
@@ -45,6 +46,7 @@ __all__ = ["CONFIDENCE", "MARGIN", "MISFIT_MARGIN", "Opinions", "Recount", "Verd
 TESTS: tuple[Callable[[Case], Finding], ...] = (
     soundness.numbers,
     soundness.recounted,
+    soundness.taught,
     soundness.enough,
     soundness.not_guessing,
     soundness.served_like_folds,
@@ -59,11 +61,13 @@ TESTS: tuple[Callable[[Case], Finding], ...] = (
 @dataclass(frozen=True)
 class Verdict:
     """``promote`` or not, and why, in a sentence that stands on a page. ``figures`` are what the
-    tests came to, up to the one that refused."""
+    tests came to, up to the one that refused. Where the labels do not hold, nothing else that the
+    Round made of them is to be believed either."""
 
     promote: bool
     reason: str
     figures: dict[str, float] = field(default_factory=dict)
+    labels_hold: bool = True
 
 
 def decide(
@@ -76,6 +80,7 @@ def decide(
     fewest: int = 1,
     opinions: Opinions | None = None,
     recount: Recount | None = None,
+    mistaught: Sequence[str] = (),
     classes: Sequence[str] = (),
 ) -> Verdict:
     """Compare on the same m images: ``new`` and ``old`` are (m, K) probabilities, ``labels`` (m,).
@@ -83,15 +88,23 @@ def decide(
     ``old`` is None when no version serves yet. ``measured_on`` names the images in the reason.
     ``served`` (m, K) is what the network to serve says of them: where ``new`` is the fold networks'
     word it may have trained on these very images, and still must not do worse. Fewer images than
-    ``fewest`` tell nothing. ``classes`` are names by index, for the reason.
+    ``fewest`` tell nothing. ``mistaught`` are networks, in words, that were taught other labels
+    than the snapshot's. ``classes`` are names by index, for the reason.
     """
-    case = Case(new, old, labels, measured_on, served, fewest, opinions, recount, classes)
+    case = Case(
+        new, old, labels, measured_on, served, fewest, opinions, recount, mistaught, classes
+    )
     figures: dict[str, float] = {}
     for test in TESTS:
         found = test(case)
         figures |= found.figures
         if found.refusal:
-            return Verdict(promote=False, reason=found.refusal, figures=figures)
+            return Verdict(
+                promote=False,
+                reason=found.refusal,
+                figures=figures,
+                labels_hold=test is not soundness.recounted,
+            )
     return Verdict(promote=True, reason=_praise(case), figures=figures)
 
 

@@ -28,6 +28,7 @@ from workers.lessons import (
     network_path,
 )
 from workers.networks import trained
+from workers.taught import TAUGHT, checksum
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,9 @@ def _heads(task: Task) -> Networks:
     loaded = []
     for number, network in enumerate([*folds, served]):
         path = network_path(task.folder, number)
-        checkpoint.save(path, network, config, task.card, alone=False)
+        chosen = use & (snapshot.folds % count != number)  # the last, which serves, was taught all
+        card = task.card | {TAUGHT: [checksum(snapshot, chosen)]}
+        checkpoint.save(path, network, config, card, alone=False)
         loaded.append(checkpoint.load(path))
     return Networks(loaded[:-1], loaded[-1], task.folder)
 
@@ -95,7 +98,7 @@ def _network_by_network(task: Task) -> Networks:
             targets=snapshot.lessons[chosen],
             weights=snapshot.weights[chosen],
             path=network_path(task.folder, number),
-            card=task.card,
+            card=task.card | {TAUGHT: [checksum(snapshot, chosen)]},
             pretrained=task.pretrained,
             on_progress=_reporter(task.shown, number, count + 1),
         )

@@ -40,6 +40,7 @@ from workers.promotion import decide
 from workers.ranking import shard_spans
 from workers.recount import recount
 from workers.snapshot import NotEnoughToLearn, Snapshot, take_snapshot
+from workers.taught import mistaught
 from workers.teaching import teach
 
 logger = logging.getLogger(__name__)
@@ -206,11 +207,22 @@ def _evaluate(work: Work, snapshot: Snapshot, pictures: Pictures, networks: Netw
         comparison=compare(project=project, snapshot=snapshot, served=served, by_fold=by_fold),
         opinions=opinions(project=project, snapshot=snapshot, served=served, by_fold=by_fold),
         recount=recount(snapshot=snapshot, model=work.model, opened_at=work.row.opened_at),
+        mistaught=mistaught(_kept_snapshot(work).only(pictures.ids), networks),
     )
 
 
+def _kept_snapshot(work: Work) -> Snapshot:
+    """The snapshot of this Round as its file has it. Raises ValueError where that is damaged."""
+    path = round_folder(work.row) / "snapshot.npz"
+    try:
+        return Snapshot.load(path, expected_sha256=work.row.snapshot_sha256)
+    except OSError as error:
+        raise ValueError(f"the snapshot cannot be read again: {error}") from error
+
+
 def _temperature(snapshot: Snapshot, pictures: Pictures, networks: Networks) -> float:
-    """One temperature, fitted on what each fold network says of images it did not see."""
+    """One temperature, fitted on what each fold network says of images it did not see. Raises
+    ValueError naming a network that says no numbers."""
     use = snapshot.trainable
     z = np.zeros_like(snapshot.targets, dtype=np.float32)  # (n, K)
     for fold, model in enumerate(networks.folds):
@@ -218,6 +230,8 @@ def _temperature(snapshot: Snapshot, pictures: Pictures, networks: Networks) -> 
         if chosen.any():
             seen = pictures.seen_by(model.network, snapshot.images[chosen])
             z[chosen] = logits(model.network, seen)
+            if not np.isfinite(z[chosen]).all():
+                raise ValueError(f"the probabilities of fold network {fold + 1} are not numbers")
     return fit_temperature(z[use], snapshot.targets[use], snapshot.weights[use])
 
 
@@ -244,6 +258,7 @@ def _publish(work: Work, snapshot: Snapshot, networks: Networks, evaluated: Eval
         fewest=comparison.fewest,
         opinions=evaluated.opinions,
         recount=evaluated.recount,
+        mistaught=evaluated.mistaught,
         classes=_names(work),
     )
     for number, model in enumerate([*networks.folds, networks.served]):
@@ -265,6 +280,7 @@ def _publish(work: Work, snapshot: Snapshot, networks: Networks, evaluated: Eval
         ),
         promote=verdict.promote,
         reason=verdict.reason,
+        labels_hold=verdict.labels_hold,
         seconds=work.seconds,
         shards=shard_spans(project=project),
         now=work.clock(),

@@ -192,6 +192,7 @@ def publish_model_version(
     version: NewModelVersion,
     promote: bool,
     reason: str,
+    labels_hold: bool = True,
     seconds: dict[str, float],
     shards: Sequence[tuple[int, int]],
     now: datetime,
@@ -199,7 +200,7 @@ def publish_model_version(
     """Write what a Round made: promoted with its ranking to do, or refused with the reason.
 
     What it learned of the annotators holds either way: after a refusal the version that goes on
-    serving ranks anew, so that every image rests on it.
+    serving ranks anew, so that every image rests on it. Unless its labels did not hold.
 
     ``shards`` are (first, last) image ids. One transaction: there is never a promoted version
     without its shards, or two that serve. Raises LeaseLost.
@@ -211,7 +212,7 @@ def publish_model_version(
         take_turn(project=training.project)
         before = serving_version(project=training.project)
         if not promote:
-            if before is not None:
+            if before is not None and labels_hold:
                 _put_in_force(training.project, version, now)
                 start_ranking(model_version=before, shards=shards, now=now)
             return _insert(training, version, now=now)

@@ -44,6 +44,7 @@ def publish(
     project: Project,
     *,
     promote: bool = True,
+    labels_hold: bool = True,
     claim: Claim | None = None,
     shards: Sequence[tuple[int, int]] = ((1, 30), (31, 60)),
     skills: Skills | None = None,
@@ -68,6 +69,7 @@ def publish(
         version=version,
         promote=promote,
         reason="right on 90 %",
+        labels_hold=labels_hold,
         seconds={"train": 1.0},
         shards=shards,
         now=NOON,
@@ -120,6 +122,19 @@ def test_a_promotion_refits_the_annotator_model_and_so_does_a_refusal_where_a_ve
     publish(project, promote=False)
     assert [row.version for row in project.parameters.order_by("version")] == [1, 2, 3]
     assert first.ranking_shards.filter(finished_at=None).count() == 2  # every image rests on it
+
+
+def test_a_round_whose_labels_did_not_hold_changes_nothing() -> None:
+    project = shapes_project()
+    somebody = visitor(project)
+    kept = publish(project)
+    finish_ranking(kept)
+    silent = Skills(np.array([somebody.pk]), *np.zeros((3, 1)), counts=np.array([False]))
+    refused = publish(project, promote=False, labels_hold=False, skills=silent)
+    assert not refused.serving
+    assert [row.version for row in project.parameters.order_by("version")] == [1, 2]
+    assert project.annotators.get().counts
+    assert not kept.ranking_shards.filter(finished_at=None).exists()
 
 
 def test_a_round_notes_whose_votes_count_and_takes_it_back_with_the_next() -> None:

@@ -54,7 +54,7 @@ def test_a_second_version_is_told_how_it_compares() -> None:
     second = run(project)
     assert second.outcome == Round.Outcome.PROMOTED, second.reason
     gate = ModelVersion.objects.get(round=second).metrics["gate"]
-    assert gate.keys() >= {"accuracy_before", "misfit_rise", "misfit_rise_chance"}
+    assert gate.keys() >= {"accuracy_before", "lost", "won", "losing_chance", "misfit_rise"}
 
 
 def test_labels_that_nobody_gave_are_refused_by_a_round(monkeypatch) -> None:
@@ -106,7 +106,7 @@ def test_a_version_whose_probabilities_are_no_numbers_keeps_the_reason_and_no_sc
 
     compared = Comparison(rows, lost(rows), None, snapshot.labels[:20], lost(rows), "Gold", True)
     asked = opinions(project=project, snapshot=snapshot, served=lost, by_fold=[lost, lost])
-    evaluated = Evaluated(1.0, compared, asked, Recount(48, 0))
+    evaluated = Evaluated(1.0, compared, asked, Recount(48, 0), mistaught=[])
     verdict = Verdict(promote=False, reason="the network's probabilities are not numbers")
     found = metrics(evaluated, snapshot=snapshot, verdict=verdict, choice=None)
     assert "accuracy" not in found

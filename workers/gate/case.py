@@ -56,6 +56,7 @@ class Case:
     fewest: int
     opinions: Opinions | None
     recount: Recount | None
+    mistaught: Sequence[str]
     classes: Sequence[str]
 
     @property

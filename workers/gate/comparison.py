@@ -29,8 +29,10 @@ def as_often_right(case: Case) -> Finding:
         f"{case.shown}: {beside(drop)} the version in service ({lost} lost, {won} won), more "
         f"than {100 * MARGIN:.0f} points and than chance"
     )
-    worse = drop > MARGIN and chance_of_losing(lost, won) <= 1 - CONFIDENCE
-    return Finding(refusal if worse else "", {"accuracy_before": float(before.mean())})
+    chance = chance_of_losing(lost, won)
+    figures = {"accuracy_before": before.mean(), "lost": lost, "won": won, "losing_chance": chance}
+    worse = drop > MARGIN and chance <= 1 - CONFIDENCE
+    return Finding(refusal if worse else "", {key: float(one) for key, one in figures.items()})
 
 
 def as_fitting(case: Case) -> Finding:

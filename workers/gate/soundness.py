@@ -38,6 +38,16 @@ def recounted(case: Case) -> Finding:
     return Finding(refusal if share > LABELS_MAY_DIFFER else "", {"labels_differing": share})
 
 
+def taught(case: Case) -> Finding:
+    """Every network was taught the labels of the snapshot, by the checksum on its card."""
+    if not case.mistaught:
+        return Finding()
+    return Finding(
+        f"{case.mistaught[0]} was taught other labels than the snapshot has: they were changed on "
+        "their way to the training"
+    )
+
+
 def enough(case: Case) -> Finding:
     """There are images to measure it on."""
     if len(case.labels) >= case.fewest:
@@ -71,12 +81,13 @@ def served_like_folds(case: Case) -> Finding:
     mine, theirs = right(case.served, case.labels), right(case.new, case.labels)
     own = float(mine.mean()) if len(case.labels) else 0.0
     lost, won = int((theirs & ~mine).sum()), int((mine & ~theirs).sum())
+    figures = {"served_accuracy": own}
     if own < case.accuracy - MARGIN and chance_of_losing(lost, won) <= 1 - CONFIDENCE:
         refusal = f"{case.shown}, but the network to serve on {own:.1%}: its training went wrong"
-        return Finding(refusal)
+        return Finding(refusal, figures)
     about = case.opinions
     if about is None or not len(about.labels):
-        return Finding()
+        return Finding("", figures)
     rises = misfit(about.served, about.labels) - misfit(about.untaught, about.labels)
     rise = float(rises.mean())
     worse = rise > MISFIT_MARGIN and chance_of_rise(rises) <= 1 - CONFIDENCE
@@ -85,7 +96,7 @@ def served_like_folds(case: Case) -> Finding:
         f"fold networks that were not taught them, by {rise:.2f} nats an image: its training went "
         "wrong"
     )
-    return Finding(refusal if worse else "", {"served_misfit_rise": rise})
+    return Finding(refusal if worse else "", figures | {"served_misfit_rise": rise})
 
 
 def learned(case: Case) -> Finding:

@@ -43,6 +43,7 @@ def judged(
     served: np.ndarray | None = None,
     opinions: Opinions | None = None,
     recount: Recount | None = None,
+    mistaught: Sequence[str] = (),
     classes: Sequence[str] = ("cat", "dog", "cow", "hen"),
 ) -> Verdict:
     """The verdict over 100 Gold images, of a network that is right on all unless told otherwise."""
@@ -55,5 +56,6 @@ def judged(
         served=new if served is None else served,
         opinions=opinions,
         recount=recount,
+        mistaught=mistaught,
         classes=classes,
     )

@@ -38,10 +38,20 @@ def test_labels_that_are_not_what_people_said_are_refused(
     images: int, differing: int, *, promote: bool
 ) -> None:
     answer = judged(recount=Recount(images, differing))
-    assert answer.promote == promote
+    assert (answer.promote, answer.labels_hold) == (promote, promote)
     assert promote or answer.reason == (
         f"{differing} of {images} labels that it was to learn are not what Gold and votes say: "
         "they were changed on their way to the training"
+    )
+
+
+def test_a_network_whose_card_names_other_labels_is_refused_by_name() -> None:
+    answer = judged(mistaught=["fold network 3", "the network to serve"])
+    assert not answer.promote
+    assert answer.labels_hold
+    assert answer.reason == (
+        "fold network 3 was taught other labels than the snapshot has: they were changed on their "
+        "way to the training"
     )
 
 
