@@ -17,8 +17,8 @@ from classifier.config import TrainConfig
 from classifier.train import Progress, train
 from classifier.training_set import Images
 from labelhub.projects.models import Project
+from labelhub.rounds.model_files import model_folder
 from labelhub.rounds.selectors import serving_version
-from workers.places import model_folder
 
 logger = logging.getLogger(__name__)
 

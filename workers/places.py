@@ -34,11 +34,6 @@ def clear_round_folders() -> int:
     return cleared
 
 
-def model_folder(project: Project) -> Path:
-    """Networks that were published, each named by the hash of its file."""
-    return _made(Path(settings.DATA_DIR) / "models" / str(project.pk))
-
-
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder

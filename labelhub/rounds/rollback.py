@@ -6,6 +6,7 @@ from django.db import transaction
 
 from labelhub.projects.models import Project
 from labelhub.projects.services import take_turn
+from labelhub.rounds.model_files import file_trouble
 from labelhub.rounds.models import ModelVersion, Round
 from labelhub.rounds.selectors import serving_version, version_before
 from labelhub.rounds.shards import hopeless_shard, start_ranking
@@ -17,7 +18,7 @@ def roll_back(
     """Serve an earlier promoted version again: the one named, or what served before this one.
 
     A Round that still ranks with the version that goes is closed. Gives (from, to). Raises
-    LookupError where there is none.
+    LookupError where there is none, or a file of it is lost or damaged.
     """
     with transaction.atomic():
         take_turn(project=project)
@@ -33,6 +34,11 @@ def roll_back(
         if target is None or target == serving:
             wanted = "an earlier promoted version" if to_number is None else f"version {to_number}"
             raise LookupError(f"{project.name} cannot go back to {wanted}")
+        if trouble := file_trouble(version=target):
+            raise LookupError(
+                f"{target} of {project.name} cannot serve again: {trouble}; bring it back from the "
+                "backup, or name another version"
+            )
         _serve_instead(serving=serving, target=target, now=now)
         for row in Round.objects.filter(model_version=serving, state=Round.State.RANKING):
             reason = f"{row.reason}; rolled back before it had ranked every picture"
@@ -57,7 +63,7 @@ def _withdraw(version: ModelVersion, trouble: str, now: datetime) -> list[Round]
     """Take a version that cannot rank out of service for good; gives its Round, unless closed."""
     take_turn(project=version.project)
     ModelVersion.objects.select_for_update().get(pk=version.pk)  # before its Round, as shards do
-    before = version_before(serving=version)
+    before = _whole_before(version)
     ranking = Round.objects.filter(pk=version.round_id, state=Round.State.RANKING)
     reason = (
         f"{version} could not rank the pictures and was withdrawn: {trouble}; "
@@ -68,6 +74,17 @@ def _withdraw(version: ModelVersion, trouble: str, now: datetime) -> list[Round]
     _serve_instead(serving=version, target=before, now=now)
     ModelVersion.objects.filter(pk=version.pk).update(promoted_at=None)
     return [version.round]
+
+
+def _whole_before(version: ModelVersion) -> ModelVersion | None:
+    """The last version before it whose files are whole, if there is one."""
+    seen, before = {version.pk}, version_before(serving=version)
+    while before is not None and file_trouble(version=before):
+        seen.add(before.pk)
+        before = version_before(serving=before)
+        if before is not None and before.pk in seen:
+            return None
+    return before
 
 
 def _serve_instead(*, serving: ModelVersion, target: ModelVersion | None, now: datetime) -> None:

@@ -9,6 +9,7 @@ from labelhub.projects.models import Image, Project
 from labelhub.rounds.models import ModelVersion, Prediction, Round
 from labelhub.votes import aggregation
 from tests.factories import NOON
+from tests.stored import stored_network
 
 MEASURED = 72
 
@@ -42,7 +43,7 @@ def past_round(
         round=row,
         recipe="seed",
         label_classes=list(project.label_classes.order_by("position").values_list("pk", flat=True)),
-        sha256="a" * 64,
+        sha256=stored_network(project, f"of Round {row.number}"),
         metrics={
             "accuracy": accuracy,
             "images": MEASURED,

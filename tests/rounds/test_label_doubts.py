@@ -240,7 +240,10 @@ def test_the_command_names_the_labels_and_keeps_the_list_for_the_dashboard(
     say(version, image, "triangle")
     words = command(project.slug)
     assert "1 of 30 settled labels are likely wrong, by the networks of version 1" in words
-    assert f"image {image.pk} ({image.name}): circle, likelier triangle (doubt " in words
+    assert (
+        f"image {image.pk} ({image.name}): labelled circle, if it is not, then triangle (doubt "
+        in words
+    )
     told = json.loads(command(project.slug, "--json", "-"))
     assert told["labels"] == 30
     assert told["suspected"] == 1

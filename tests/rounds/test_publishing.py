@@ -1,84 +1,27 @@
 """Promotion, refusal and rollback of model versions."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
-from labelhub.projects.models import Project
 from labelhub.rounds.models import ModelVersion, RankingShard, Round
 from labelhub.rounds.rollback import end_hopeless_rankings, roll_back
 from labelhub.rounds.services import (
     Claim,
     LeaseLost,
-    NewModelVersion,
-    claim_round,
-    open_round,
-    publish_model_version,
 )
 from labelhub.rounds.shards import (
     MOST_TRIES,
     SHARD_LEASE,
     finish_shard,
-    give_back_shard,
     take_shard,
 )
 from labelhub.rounds.sweeping import HINT_EVERY, SHARDS_AT_ONCE, sweep_shards
-from labelhub.votes.crowd import Crowd, Skills
+from labelhub.votes.crowd import Skills
 from labelhub.votes.parameters import latest_model
 from tests.factories import NOON, shapes_project, visitor
+from tests.rounds.published import claimed, fail_at, finish_ranking, publish
 
 pytestmark = pytest.mark.django_db
-
-
-def claimed(project: Project) -> Claim:
-    training = open_round(
-        project=project, trigger=Round.Trigger.PERSON, opened_by_id=None, now=NOON
-    )
-    claim = claim_round(round_id=training.pk, worker="one", now=NOON)
-    assert claim is not None
-    return claim
-
-
-def publish(
-    project: Project,
-    *,
-    promote: bool = True,
-    labels_hold: bool = True,
-    claim: Claim | None = None,
-    shards: Sequence[tuple[int, int]] = ((1, 30), (31, 60)),
-    skills: Skills | None = None,
-) -> ModelVersion:
-    version = NewModelVersion(
-        recipe="seed",
-        config={},
-        label_classes=[row.pk for row in project.label_classes.order_by("position")],
-        sha256="a" * 64,
-        fold_sha256=["b" * 64, "c" * 64],
-        temperature=1.2,
-        metrics={"accuracy": 0.9},
-        provisional=True,
-        crowd=Crowd(
-            select_rates=np.full((4, 4), 0.1) + 0.8 * np.eye(4),
-            choice_rates=np.full((4, 4), 0.25),
-            skills=skills or Skills.nobody(),
-        ),
-    )
-    return publish_model_version(
-        claim=claim or claimed(project),
-        version=version,
-        promote=promote,
-        reason="right on 90 %",
-        labels_hold=labels_hold,
-        seconds={"train": 1.0},
-        shards=shards,
-        now=NOON,
-    )
-
-
-def finish_ranking(version: ModelVersion) -> None:
-    for shard in version.ranking_shards.all():
-        finish_shard(shard=shard, now=NOON)
 
 
 def test_a_promoted_version_serves_and_its_round_ends_with_the_last_shard() -> None:
@@ -215,16 +158,6 @@ def test_a_promotion_without_any_picture_to_rank_ends_its_round_at_once() -> Non
     version = publish(shapes_project(), shards=[])
     ended = Round.objects.get(pk=version.round_id)
     assert (ended.state, ended.outcome, ended.finished_at) == ("done", "promoted", NOON)
-
-
-def fail_at(version: ModelVersion, *, trouble: str, tries: int = MOST_TRIES) -> None:
-    """Workers that take the first shard and give it back."""
-    shard = version.ranking_shards.order_by("number").first()
-    for _ in range(tries):
-        taken = take_shard(shard_id=shard.pk, now=NOON)
-        assert taken is not None
-        give_back_shard(shard=taken, trouble=trouble)
-    assert tries < MOST_TRIES or take_shard(shard_id=shard.pk, now=NOON) is None
 
 
 def test_a_version_that_cannot_rank_is_withdrawn_and_says_why() -> None:

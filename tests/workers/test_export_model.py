@@ -20,12 +20,12 @@ from classifier import backbone, checkpoint
 from classifier.__main__ import main
 from classifier.dataset import prepare_image
 from labelhub.projects.pictures import read_full
+from labelhub.rounds.model_files import model_folder
 from labelhub.rounds.models import ModelVersion, Prediction
 from tests.classifier.finished import finished
 from tests.factories import shapes_project
 from tests.workers.coloured import coloured_project
 from tests.workers.untrained import rank, untrained_version
-from workers.places import model_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,9 +12,9 @@ from torch import nn
 from classifier.checkpoint import BadCheckpoint, LoadedModel
 from classifier.config import TrainConfig
 from labelhub.projects.models import Project
+from labelhub.rounds.model_files import model_folder
 from tests.factories import shapes_project
 from workers.networks import publish
-from workers.places import model_folder
 
 pytestmark = pytest.mark.django_db
 NETWORK = b"a network"

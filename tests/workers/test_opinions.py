@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from labelhub.projects.models import Project
+from labelhub.rounds.model_files import model_folder
 from labelhub.votes.parameters import first_parameters
 from tests.factories import NOON
 from tests.pictured import striped_project, vote_rightly
 from tests.workers.untrained import rank, untrained_version
 from workers.networks import forget_networks
 from workers.opinions import opinions
-from workers.places import model_folder
 from workers.promotion import Opinions
 from workers.snapshot import Snapshot, take_snapshot
 

@@ -7,6 +7,7 @@ from django.db import connection
 
 from classifier.checkpoint import BadCheckpoint
 from labelhub.projects.models import Project
+from labelhub.rounds.model_files import model_folder
 from labelhub.rounds.models import ModelVersion, Prediction, Round
 from labelhub.rounds.rollback import roll_back
 from labelhub.rounds.shards import MOST_TRIES, start_ranking
@@ -17,7 +18,6 @@ from tests.pictured import striped_project
 from tests.workers.untrained import clock, rank, untrained_version
 from workers import datasets, ranking
 from workers.following import rank_here
-from workers.places import model_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -17,6 +17,7 @@ from classifier.replay import unpacked
 from labelhub.projects.models import Image, Project
 from labelhub.projects.pictures import open_full
 from labelhub.rounds import dispatch, mailbox, replays
+from labelhub.rounds.model_files import model_folder
 from labelhub.rounds.models import ModelVersion, Prediction
 from labelhub.rounds.replays import (
     MOST_WAITING,
@@ -31,7 +32,6 @@ from tests.workers.untrained import rank, untrained_version
 from workers import networks, warming
 from workers.inference_tasks import replay as replay_task
 from workers.networks import load_network
-from workers.places import model_folder
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

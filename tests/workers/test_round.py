@@ -10,6 +10,7 @@ from django.db import IntegrityError, OperationalError
 from classifier import checkpoint
 from labelhub.projects.models import Gold, Image, Project
 from labelhub.rounds import services
+from labelhub.rounds.model_files import model_folder
 from labelhub.rounds.models import Candidate, ModelVersion, Prediction, Round
 from labelhub.rounds.queueing import mark_gold
 from labelhub.rounds.services import LEASE, claim_round, open_round
@@ -18,7 +19,7 @@ from tests.factories import NOON, true_key
 from tests.pictured import striped_project, vote_rightly
 from tests.workers.untrained import clock
 from workers import networks, teaching, training
-from workers.places import model_folder, round_folder
+from workers.places import round_folder
 from workers.ranking import rank_shard
 from workers.snapshot import Snapshot
 

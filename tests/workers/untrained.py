@@ -7,10 +7,10 @@ from classifier import checkpoint
 from classifier.config import TrainConfig
 from classifier.model import build
 from labelhub.projects.models import Project
+from labelhub.rounds.model_files import model_folder
 from labelhub.rounds.models import ModelVersion, Round
 from labelhub.rounds.shards import start_ranking
 from tests.factories import NOON
-from workers.places import model_folder
 from workers.ranking import rank_shard, shard_spans
 from workers.teaching import fold_networks
 

@@ -16,12 +16,12 @@ from labelhub.projects.models import Image, LabelClass, Project
 from labelhub.projects.pictures import clean_array, store
 from labelhub.projects.services import create_project
 from labelhub.rounds.holdout import top_up_holdout
+from labelhub.rounds.model_files import model_folder
 from labelhub.rounds.models import ModelVersion, Round
 from labelhub.rounds.queueing import open_for_labelling
 from labelhub.rounds.shards import start_ranking
 from labelhub.votes.services import NewVote, record_votes
 from workers.lessons import fold_networks
-from workers.places import model_folder
 from workers.ranking import shard_spans
 
 CLASSES = ("circle", "cross", "triangle", "square", "star")

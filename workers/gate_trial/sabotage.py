@@ -16,9 +16,9 @@ from torch import nn
 from classifier import checkpoint
 from classifier.checkpoint import LoadedModel
 from labelhub.projects.models import Project
+from labelhub.rounds.model_files import model_folder
 from workers.lessons import Networks, Task, network_path
 from workers.networks import forget_networks, publish
-from workers.places import model_folder
 from workers.snapshot import Snapshot, take_snapshot
 from workers.teaching import teach
 
