@@ -12,6 +12,7 @@ ABOVE_CHANCE = 1.5  # times the accuracy of guessing
 LEAST_UNLIKE = 0.01  # of the labels, by which even sound trainings differ
 DEVIATIONS = 2.0  # more contradicted than so many standard deviations above the usual, Poisson's
 FEWEST_CONTRADICTED = 3  # fewer are chance in a project of thirty labels
+BY_FEW_LABELS = 10  # at most, and a tenth: where labels are few, folds weigh them differently
 SWAPPED_BY_CHANCE = 0.01  # that two classes which are merely alike pass for swapped
 LABELS_MAY_DIFFER = 0.01  # when they are counted again
 
@@ -112,7 +113,8 @@ def learned(case: Case) -> Finding:
     counts = (taught & ~says & untaught).sum(axis=1)
     lessons = taught.sum(axis=1)
     usual = _unlike(says, taught) * lessons
-    most = np.maximum(usual + DEVIATIONS * np.sqrt(usual), FEWEST_CONTRADICTED - 1)
+    most = np.maximum(usual + DEVIATIONS * np.sqrt(usual), np.minimum(lessons / 10, BY_FEW_LABELS))
+    most = np.maximum(most, FEWEST_CONTRADICTED - 1)
     culprit = int((counts / most).argmax())
     count, share = counts[culprit], float(counts[culprit] / max(lessons[culprit], 1))
     serves = culprit == len(about.by_fold)

@@ -136,32 +136,56 @@ def test_a_served_network_may_be_a_little_less_sure_than_its_folds(
     assert judged(opinions=sound(served=sure(share, TAUGHT))).promote == promote
 
 
+def leaning(labels: np.ndarray) -> np.ndarray:
+    """(n, K) that give a bit more to the class after the label than to the label."""
+    return (0.4 * np.eye(K) + 0.6 * np.roll(np.eye(K), 1, axis=1))[labels]
+
+
 def contradicting(who: int, count: int) -> Opinions:
     """A fold network, or the served one after them, that says another class than it was taught of
     so many images."""
     about = sound()
     said = np.concatenate([about.by_fold, about.served[None]])
     rows = np.flatnonzero(who != FOLDS)[:count]
-    said[who, rows] = sure(0.1, TAUGHT)[rows]
+    said[who, rows] = leaning(TAUGHT)[rows]
     return sound(by_fold=said[:3], served=said[3])
 
 
 @pytest.mark.parametrize(
-    ("who", "named", "share"), [(1, "fold network 2", "7.5%"), (3, "the network to serve", "5.0%")]
+    ("who", "count", "named", "share"),
+    [(1, 5, "fold network 2", "12.5%"), (3, 7, "the network to serve", "11.7%")],
 )
 def test_a_network_that_contradicts_what_it_was_taught_was_taught_other_labels(
-    who: int, named: str, share: str
+    who: int, count: int, named: str, share: str
 ) -> None:
-    answer = judged(opinions=contradicting(who, 3))
+    answer = judged(opinions=contradicting(who, count))
     assert not answer.promote
     assert answer.reason.endswith(
-        f"but {named} contradicts the labels of 3 images that it was taught ({share}), and "
+        f"but {named} contradicts the labels of {count} images that it was taught ({share}), and "
         "networks that were not taught them say them: it was taught other labels"
     )
 
 
-def test_two_images_that_were_not_learned_are_no_reason() -> None:
-    assert judged(opinions=contradicting(0, 2)).promote
+@pytest.mark.parametrize(("who", "count"), [(0, 4), (3, 6)])
+def test_a_tenth_of_few_labels_is_no_reason(who: int, count: int) -> None:
+    """A fold network was taught forty, the served one sixty."""
+    assert judged(opinions=contradicting(who, count)).promote
+
+
+@pytest.mark.parametrize(("contradicted", "promote"), [(2, True), (3, False)])
+def test_three_images_of_fewer_than_thirty_are_a_reason(
+    contradicted: int, *, promote: bool
+) -> None:
+    about = mistaken(3, [], images=24)
+    about.served[:contradicted] = sure(0.1, about.labels)[:contradicted]
+    assert judged(opinions=about).promote == promote
+
+
+@pytest.mark.parametrize(("contradicted", "promote"), [(10, True), (11, False)])
+def test_of_hundreds_more_than_ten_are_a_reason(contradicted: int, *, promote: bool) -> None:
+    about = mistaken(10, [], images=400)
+    about.served[:contradicted] = sure(0.1, about.labels)[:contradicted]
+    assert judged(opinions=about).promote == promote
 
 
 def test_a_label_that_no_other_network_says_either_is_no_reason() -> None:
@@ -181,7 +205,7 @@ def mistaken(networks: int, shares: Sequence[float], images: int = 600) -> Opini
     said = np.stack([sure(0.9, labels)] * (networks + 1))
     for number, share in enumerate(shares):
         wrong = rng.random(images) < share
-        said[number, wrong] = (0.4 * np.eye(K) + 0.6 * np.roll(np.eye(K), 1, axis=1))[labels[wrong]]
+        said[number, wrong] = leaning(labels)[wrong]
     return Opinions(labels, folds, said[:-1], said[-1], before=np.full((images, K), np.nan))
 
 
