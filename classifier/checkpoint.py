@@ -160,7 +160,7 @@ def _described(path: Path, metadata: dict[str, str]) -> tuple[TrainConfig, dict[
         return TrainConfig.from_dict(config), card
     except KeyError as error:
         raise BadCheckpoint(f"{path}: it carries no {error.args[0]}") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise BadCheckpoint(f"{path}: its config is wrong: {error}") from error
 
 

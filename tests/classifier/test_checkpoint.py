@@ -99,7 +99,7 @@ def test_a_config_that_lies_about_the_file_is_refused(
         load(path)
 
 
-@pytest.mark.parametrize("config", ["", "[]", "null", "{"])
+@pytest.mark.parametrize("config", ["", "[]", "null", "{", "[" * 100_000], ids=len)
 def test_a_config_that_is_no_object_is_refused(saved: tuple[Path, str], config: str) -> None:
     path, _ = saved
     rewrite(path, config=config)
