@@ -82,7 +82,8 @@ def uncalibrated(probabilities: npt.NDArray[Any], temperature: float) -> npt.NDA
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, not {temperature}")
-    raised = np.maximum(probabilities.astype(np.float64), SMALLEST) ** temperature
+    least = np.finfo(np.float32).tiny  # what single precision still says of a probability
+    raised = np.maximum(probabilities.astype(np.float64), least) ** temperature
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 

@@ -45,7 +45,9 @@ class Confusion:
 class Evaluation:
     """Scores over ``images`` rows; accuracy, nll (nats) and ece are None without rows.
 
-    ``ece_before`` is the calibration error at temperature one, None where that was not given.
+    ``ece_before`` and ``nll_before`` are at temperature one, None where that was not given. Where
+    the temperature was fitted on these very images, as while a version is provisional, what comes
+    after it is a little better than it will be on others.
     ``interval`` is Wilson's of 95 % around the accuracy. ``confusion[k][j]``: images of class k
     that the network called j.
     """
@@ -57,6 +59,7 @@ class Evaluation:
     per_class: dict[int, ClassScore]
     confusion: list[list[int]]
     ece_before: float | None = None
+    nll_before: float | None = None
     interval: list[float] | None = None
     reliability: list[ReliabilityBin] = field(default_factory=list)
     confusions: list[Confusion] = field(default_factory=list)
@@ -100,6 +103,7 @@ def evaluate(
         ece_before=None
         if uncalibrated is None
         else expected_calibration_error(uncalibrated, labels),
+        nll_before=None if uncalibrated is None else negative_log_likelihood(uncalibrated, labels),
         interval=list(wilson_interval(accuracy, count)),
         reliability=reliability(probabilities, labels),
         confusions=_confusions(

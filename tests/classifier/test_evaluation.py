@@ -19,7 +19,10 @@ def test_the_calibration_error_is_told_before_and_after_the_temperature() -> Non
     report = evaluate(SAID, LABELS, uncalibrated=np.array([[0.95, 0.05]] * 10))
     assert report.ece == pytest.approx(0)
     assert report.ece_before == pytest.approx(0.15)
-    assert evaluate(SAID, LABELS).ece_before is None
+    assert report.nll_before == pytest.approx(-0.8 * np.log(0.95) - 0.2 * np.log(0.05))
+    assert report.nll < report.nll_before
+    plain = evaluate(SAID, LABELS)
+    assert (plain.ece_before, plain.nll_before) == (None, None)
 
 
 @given(st.floats(0.2, 5))
@@ -27,6 +30,12 @@ def test_what_was_said_before_the_temperature_is_found_again(temperature: float)
     logits = np.array([[2.0, 0.5, -1.0], [0.0, 0.0, 3.0]])
     said = probabilities(logits, temperature)
     assert uncalibrated(said, temperature) == pytest.approx(probabilities(logits), abs=1e-4)
+
+
+def test_a_gap_of_two_logits_is_found_again_behind_a_temperature_near_nothing() -> None:
+    logits = np.array([[2.0, 0.0]])
+    said = probabilities(logits, 0.05).astype(np.float32)  # the other gets e to the minus 40
+    assert uncalibrated(said, 0.05) == pytest.approx(probabilities(logits), abs=1e-4)
 
 
 def test_a_probability_of_nothing_has_a_word_before_the_temperature_too() -> None:
