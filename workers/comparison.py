@@ -62,8 +62,9 @@ def measure(snapshot: Snapshot) -> Measure:
     Else what votes alone make likely (no network has a say in it, or it would be measured by its
     own word), together with the Gold there is: it is the surest of what is known, and alone so few
     images tell a good network from a bad one by luck. Labels that votes have wrong count against
-    both networks alike, and people are asked about what is hard: both are better than it says. Of
-    *none of these* only Gold and the holdout tell: many a "no" makes no label likely.
+    both networks alike, and people are asked about what is hard: both are better than it says.
+    Where there is Gold enough, votes tell of the classes that have none. Of *none of these* only
+    Gold and the holdout tell: many a "no" makes no label likely.
     """
     holdout = snapshot.holdout & snapshot.settled
     if holdout.sum() >= HOLDOUT_ENOUGH:
@@ -71,7 +72,8 @@ def measure(snapshot: Snapshot) -> Measure:
     gold = snapshot.gold >= 0
     likely = snapshot.trainable & snapshot.likely & ~gold
     if gold.sum() >= ENOUGH or (gold.sum() >= GOLD_LEAST and not likely.any()):
-        return Measure(gold, GOLD)
+        others = likely & ~np.isin(snapshot.labels, snapshot.labels[gold])
+        return Measure(gold | others, GOLD_AND_VOTES if others.any() else GOLD)
     return Measure(
         gold | likely,
         GOLD_AND_VOTES if gold.any() else VOTES,

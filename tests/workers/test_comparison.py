@@ -78,6 +78,15 @@ def test_what_is_measured_on_is_the_surest_of_which_there_is_enough(
     assert by.provisional == (words != HOLDOUT)
 
 
+def test_votes_tell_of_the_classes_that_have_no_gold() -> None:
+    """By Gold of a few classes alone a network would be best that knows no others."""
+    snapshot = labelled(gold=40, likely=20)
+    snapshot.targets[50:] = (0.05, 0.9, 0.05)
+    found = measure(snapshot)
+    assert found.words == GOLD_AND_VOTES
+    assert np.flatnonzero(found.chosen).tolist() == [*range(40), *range(50, 60)]
+
+
 def test_the_young_holdout_is_not_among_what_votes_tell() -> None:
     snapshot = labelled(likely=40, held=50)
     assert not (measure(snapshot).chosen & snapshot.holdout).any()
