@@ -103,7 +103,7 @@ def decide(
                 promote=False,
                 reason=found.refusal,
                 figures=figures,
-                labels_hold=test is not soundness.recounted,
+                labels_hold=not soundness.recounted(case).refusal,
             )
     return Verdict(promote=True, reason=_praise(case), figures=figures)
 

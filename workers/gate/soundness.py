@@ -14,7 +14,7 @@ DEVIATIONS = 2.0  # more contradicted than so many standard deviations above the
 FEWEST_CONTRADICTED = 3  # fewer are chance in a project of thirty labels
 BY_FEW_LABELS = 10  # at most, and a tenth: where labels are few, folds weigh them differently
 SWAPPED_BY_CHANCE = 0.01  # that two classes which are merely alike pass for swapped
-LABELS_MAY_DIFFER = 0.01  # when they are counted again
+LABELS_MAY_DIFFER = 0.01  # when they are counted again: a tie may fall otherwise
 
 
 def numbers(case: Case) -> Finding:

@@ -45,6 +45,13 @@ def test_labels_that_are_not_what_people_said_are_refused(
     )
 
 
+def test_labels_that_do_not_hold_are_told_of_whatever_else_is_wrong() -> None:
+    """Nothing that a Round made of them may be put in force."""
+    answer = judged(np.full((100, K), np.nan), recount=Recount(500, 60))
+    assert "not numbers" in answer.reason
+    assert not answer.labels_hold
+
+
 def test_a_network_whose_card_names_other_labels_is_refused_by_name() -> None:
     answer = judged(mistaught=["fold network 3", "the network to serve"])
     assert not answer.promote
