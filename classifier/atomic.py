@@ -1,5 +1,6 @@
 """A file is the old one or the new one, never half of either, whatever is killed when."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,7 @@ def replace_file(path: Path, data: bytes, *, to_hand_on: bool = False) -> None:
     unless it is ``to_hand_on``: then who may is what the umask says. Raises OSError (disk full, no
     such folder); the old file then stands untouched and no temp file is left.
     """
+    refuse_to_replace(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -25,6 +27,27 @@ def replace_file(path: Path, data: bytes, *, to_hand_on: bool = False) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def refuse_to_replace(path: Path) -> None:
+    """Raise OSError, which names the path, where ``replace_file`` cannot write, or should not.
+
+    A rename puts a file in the place of whatever is there: of /dev/null, where root asks for it.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder}", str(path))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, "you may not write there", str(path))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    if path.exists() and not (path.is_file() and _is_a_name(path)):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+def _is_a_name(path: Path) -> bool:
+    """Whether it leads to a file by its name: /dev/stdout leads to one that a process has open."""
+    return not (path.is_symlink() and path.readlink().is_relative_to("/proc"))
 
 
 def _umask() -> int:

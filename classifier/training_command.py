@@ -22,6 +22,7 @@ from PIL import Image
 from torch import distributed, nn
 
 from classifier import checkpoint
+from classifier.atomic import refuse_to_replace
 from classifier.calibration import fit_temperature
 from classifier.config import Augmentation, TrainConfig
 from classifier.dataset import prepare_image
@@ -108,6 +109,7 @@ def run(options: argparse.Namespace) -> str:
     """Train, measure on a tenth that was kept back, and save. Gives what there is to say at the
     end, nothing in all processes but one. Raises OSError, ValueError, NonFiniteLoss.
     """
+    refuse_to_replace(options.model)  # now, not after hours of training
     with _joined() as team:
         data = Labelled.read(options.data, image_size=options.image_size, channels=options.channels)
         order = np.random.default_rng(options.seed).permutation(len(data.labels))

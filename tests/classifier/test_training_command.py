@@ -85,6 +85,24 @@ def test_a_file_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
         assert str(path) in capsys.readouterr().err
 
 
+def test_where_the_model_cannot_go_is_said_before_the_training(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing, device, opened = tmp_path / "nowhere" / "m", tmp_path / "device", tmp_path / "opened"
+    device.symlink_to("/dev/null")
+    opened.symlink_to("/proc/self/fd/1")  # what /dev/stdout is
+    for path, reason in (
+        (missing, f"there is no folder {missing.parent}"),
+        (tmp_path, "it is a folder"),
+        (device, "it is no regular file"),
+        (opened, "it is no regular file"),
+    ):
+        assert main(["train", str(data), str(path), *QUICK]) == 1
+        assert capsys.readouterr().err == f"error: {path}: {reason}\n"  # and no progress
+    assert device.is_symlink()
+    assert opened.is_symlink()
+
+
 def test_a_batch_that_does_not_share_out_is_refused() -> None:
     with pytest.raises(ValueError, match="batch_size 15 does not share out among 2"):
         Team(0, 2).share(15)
