@@ -259,6 +259,25 @@ def test_where_the_file_cannot_go_is_named(version: ModelVersion, tmp_path: Path
     assert not Path("/dev/null").is_file()
 
 
+def test_an_export_never_overwrites_what_a_version_is_served_from(version: ModelVersion) -> None:
+    served = model_folder(version.project) / f"{version.sha256}.safetensors"
+    before = served.read_bytes()
+    assert "lie the files that versions are served from" in refusal("colours", str(served))
+    beside = model_folder(version.project) / ".." / "mine.safetensors"
+    assert "lie the files that versions are served from" in refusal("colours", str(beside))
+    assert served.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.safetensors.json"])
+def test_the_result_never_takes_the_place_of_the_model_or_its_card(
+    version: ModelVersion, tmp_path: Path, name: str
+) -> None:
+    out, target = tmp_path / "a.safetensors", str(tmp_path / name)
+    told = refusal("colours", str(out), "--json", target)
+    assert told == f"--json {target}: the model or its card is written there"
+    assert not out.exists()
+
+
 @pytest.mark.parametrize("name", ["colours", "colours.pt", "colours.bin"])
 def test_a_name_that_tells_no_format_needs_one(
     version: ModelVersion, tmp_path: Path, name: str

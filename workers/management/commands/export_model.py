@@ -18,6 +18,7 @@ from labelhub.projects.commands import (
     write_json,
 )
 from labelhub.projects.models import Project
+from labelhub.rounds.model_files import model_folder
 from labelhub.rounds.models import ModelVersion
 from workers.exporting import ONNX, SAFETENSORS, card_path, exported
 
@@ -57,9 +58,8 @@ class Command(BaseCommand):
     def handle(self, *, project: str, out: Path, json: str | None, **options: Any) -> None:
         found = project_named(project)
         file_format = _format(out, options["format"])
-        if out.exists() and not out.is_file():
-            raise CommandError(f"OUT {out}: it is no regular file")
         version = _version(found, options["version"])
+        _refuse_what_is_needed(found, out, json)
         if file_format == ONNX:
             self.stderr.write("Writing ONNX; that takes up to half a minute.")
         try:
@@ -90,6 +90,21 @@ def _format(out: Path, given: str | None) -> str:
     if ending not in (SAFETENSORS, ONNX):
         raise CommandError(f"OUT {out}: give --format {SAFETENSORS} or --format {ONNX}")
     return ending
+
+
+def _refuse_what_is_needed(project: Project, out: Path, json: str | None) -> None:
+    """Neither a device nor what versions are served from may be overwritten, nor one of the files
+    that are written here by another."""
+    if out.exists() and not out.is_file():
+        raise CommandError(f"OUT {out}: it is no regular file")
+    kept = model_folder(project).parent.resolve()
+    if out.resolve().is_relative_to(kept):
+        raise CommandError(f"OUT {out}: in {kept} lie the files that versions are served from")
+    if json not in (None, "-") and Path(json).resolve() in (
+        out.resolve(),
+        card_path(out).resolve(),
+    ):
+        raise CommandError(f"--json {json}: the model or its card is written there")
 
 
 def _version(project: Project, number: int | None) -> ModelVersion:
