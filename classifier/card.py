@@ -4,7 +4,7 @@ Plain JSON, inside the file and beside it. What a card says of a network is writ
 here again by ``predict``, from files that anybody may have made.
 """
 
-import math
+import sys
 from typing import Any
 
 from torch import nn
@@ -109,6 +109,6 @@ def temperature_of(card: dict[str, Any]) -> float:
     """What divides the logits; 1 where the card says nothing. Raises ValueError."""
     given = card.get("temperature", 1.0)
     usable = isinstance(given, int | float) and not isinstance(given, bool)
-    if not usable or not math.isfinite(given) or given <= 0:
+    if not usable or not 0 < given <= sys.float_info.max:  # NaN is no such number either
         raise ValueError(f"its temperature is {given!r}, not a number above 0")
     return float(given)

@@ -155,13 +155,15 @@ def _described(path: Path, metadata: dict[str, str]) -> tuple[TrainConfig, dict[
         raise BadCheckpoint(f"{path}: its format is {found!r}, not {FORMAT!r}{newer or ''}")
     try:
         config, card = json.loads(metadata["config"]), json.loads(metadata["card"])
-        if not isinstance(config, dict) or not isinstance(card, dict):
-            raise BadCheckpoint(f"{path}: its config or card is no JSON object")
-        return TrainConfig.from_dict(config), card
+        objects = isinstance(config, dict) and isinstance(card, dict)
+        read = TrainConfig.from_dict(config) if objects else None
     except KeyError as error:
         raise BadCheckpoint(f"{path}: it carries no {error.args[0]}") from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise BadCheckpoint(f"{path}: its config is wrong: {error}") from error
+        raise BadCheckpoint(f"{path}: its config or card is wrong: {error}") from error
+    if read is None:
+        raise BadCheckpoint(f"{path}: its config or card is no JSON object")
+    return read, card
 
 
 def _network(path: Path, config: TrainConfig, tensors: dict[str, Tensor]) -> nn.Module:

@@ -1,6 +1,5 @@
 """What one training is: a frozen, validated, JSON-able description."""
 
-import math
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
@@ -177,7 +176,7 @@ def _whole(owner: object, name: str, *, least: int, most: int | None = None) -> 
 def _number(owner: object, name: str, *, least: float, most: float) -> None:
     value = getattr(owner, name)
     holds = isinstance(value, int | float) and not isinstance(value, bool)
-    holds = holds and math.isfinite(value) and least <= value <= most
+    holds = holds and least <= value <= most  # NaN is not
     _require(name, f"must be a number between {least} and {most}", value, holds=holds)
 
 

@@ -191,6 +191,7 @@ def probabilities(logits: npt.NDArray[Any], temperature: float = 1.0) -> npt.NDA
     if not np.isfinite(logits).all():
         raise ValueError("logits hold NaN or infinity")
     scaled = logits.astype(np.float64)
-    scaled = (scaled - scaled.max(axis=-1, keepdims=True)) / temperature
+    with np.errstate(over="ignore"):  # what is that far behind has no share at all
+        scaled = (scaled - scaled.max(axis=-1, keepdims=True)) / temperature
     raised = np.exp(scaled)
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), dtype=np.float32)

@@ -127,10 +127,19 @@ def _line(speaker: Speaker, path: Path, shares: npt.NDArray[np.float32]) -> str:
         record = {"image": str(path), "probabilities": named, "entropy": nats}
         return json.dumps(record, ensure_ascii=False)
     spoken = "  ".join(f"{names[index]} {shares[index]:.1%}" for index in order)
-    return f"{path}: {spoken}  (entropy {nats:.3f} nats)"
+    return _printable(f"{path}: {spoken}  (entropy {nats:.3f} nats)")
 
 
 def complain(reason: str) -> int:
     """One line on stderr; gives the exit code."""
-    print(f"error: {' '.join(reason.split())}", file=sys.stderr)
+    print(f"error: {_printable(' '.join(reason.split()))}", file=sys.stderr)
     return 1
+
+
+def _printable(line: str) -> str:
+    """On one line, and with no word to the terminal, whatever a file or a class is called."""
+    return "".join(one if one.isprintable() else _escaped(one) for one in line)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode()

@@ -14,7 +14,7 @@ def entropy(probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """-sum p log p in nats: 0 when one class has it all, log K when all are equal."""
     p = probabilities.astype(np.float64)  # (images, classes)
     logs = np.log(p, out=np.zeros_like(p), where=p > 0)
-    return np.asarray(np.maximum(0.0, -(p * logs).sum(axis=1)))
+    return np.asarray(np.maximum(0.0, 0.0 - (p * logs).sum(axis=1)))  # 0, not -0
 
 
 def margin(probabilities: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

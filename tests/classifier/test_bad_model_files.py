@@ -137,7 +137,7 @@ def test_a_network_on_other_pretrained_weights_than_those_here_is_refused(
     assert "other pretrained weights" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("temperature", [0, -1, "warm", None, True, [1.0]])
+@pytest.mark.parametrize("temperature", [0, -1, 10**400, "warm", None, True, [1.0]])
 def test_a_temperature_that_is_none_is_refused(
     tmp_path: Path, picture: Path, temperature: object, capsys: pytest.CaptureFixture[str]
 ) -> None:

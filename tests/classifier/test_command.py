@@ -39,6 +39,28 @@ def test_a_picture_is_classified_from_the_command_line(model: Path, picture: Pat
     assert all(word in done.stdout for word in ("bar.png", "lying", "standing", "blot", "entropy"))
 
 
+def test_a_picture_has_one_line_whatever_it_is_called(
+    model: Path, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd, broken = tmp_path / "a\nb\x1b[2J\u00e9.png", tmp_path / "c\x1b[31m.png"
+    odd.write_bytes(picture.read_bytes())
+    broken.write_bytes(b"none")
+    assert main(["predict", str(model), str(odd), str(broken)]) == 1
+    spoken = capsys.readouterr()
+    assert spoken.out.startswith(f"{tmp_path}/a\\nb\\x1b[2J\u00e9.png: ")
+    assert len(spoken.out.splitlines()) == len(spoken.err.splitlines()) == 1
+    assert "c\\x1b[31m.png: not a readable picture" in spoken.err
+
+
+def test_a_sure_network_has_no_doubt_at_all_whatever_its_temperature(
+    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "cold.safetensors"
+    save(path, build(small_config()), small_config(), {"temperature": 1e-320})
+    assert main(["predict", str(path), str(picture)]) == 0
+    assert "(entropy 0.000 nats)" in capsys.readouterr().out
+
+
 def test_json_lines_hold_every_probability(
     model: Path, picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
