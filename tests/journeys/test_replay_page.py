@@ -147,3 +147,18 @@ def test_a_replay_fits_a_phone(
     open_replay(page, live_server, stripes.project, rest)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.context.close()
+
+
+def test_side_by_side_on_a_phone_each_bar_lies_under_the_name_of_its_class(
+    browser: Browser, live_server: LiveServer, stripes: ModelVersion
+) -> None:
+    page = browser.new_context(viewport=PHONE).new_page()
+    open_replay(page, live_server, stripes.project, "?beside=1")
+    bars = page.locator(".lane").first.locator(".lane-word .word-bars")
+    names, tracks = (
+        bars.locator(part).evaluate_all("all => all.map(one => one.getBoundingClientRect().top)")
+        for part in (".word-name", ".word-track")
+    )
+    in_turn = [top for pair in zip(names, tracks, strict=True) for top in pair]
+    assert in_turn == sorted(in_turn)
+    page.context.close()
