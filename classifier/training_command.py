@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +30,7 @@ from classifier.dataset import prepare_image
 from classifier.evaluation import evaluate
 from classifier.model import RECIPES, configured
 from classifier.predict import logits, probabilities
+from classifier.recipe import BadWeights
 from classifier.team import Team
 from classifier.train import Progress, train
 
@@ -39,6 +41,16 @@ AUGMENTATIONS = {
     "outline": Augmentation.outline(),
     "none": Augmentation.none(),
 }
+# What numpy raises for files of something else, or that claim more than there is room for.
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    zipfile.BadZipFile,
+    TokenError,
+)
 TRAINED = tuple(name for name in RECIPES if name != "features")
 
 
@@ -63,8 +75,10 @@ class Labelled:
         try:
             with np.load(path, allow_pickle=False) as file:
                 images, labels, classes = (file[key] for key in ("images", "labels", "classes"))
-        except (ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError) as error:
+        except UNREADABLE as error:
             raise BadData(f"{path}: no array file of images, labels, classes ({error})") from error
+        if not all(isinstance(one, np.ndarray) for one in (images, labels, classes)):
+            raise BadData(f"{path}: images, labels or classes are no array")
         if classes.ndim != 1:
             raise BadData(f"{path}: classes are no list of names")
         if not _pictures(images):
@@ -137,6 +151,9 @@ def _config(options: argparse.Namespace, classes: int) -> TrainConfig:
     if options.batch_size is not None:
         settings["batch_size"] = options.batch_size
     if options.pretrained is not None:
+        if RECIPES[options.recipe].start_file is not None:
+            other = f"recipe {options.recipe!r} starts from weights of its own"
+            raise BadWeights(f"{options.pretrained}: {other}")
         settings["pretrained"] = hashlib.sha256(options.pretrained.read_bytes()).hexdigest()
     return configured(
         options.recipe,

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,41 @@ def test_a_file_that_is_none_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     for path in (missing, pickled):
         assert main(["train", str(path), str(tmp_path / "m"), *QUICK]) == 1
         assert str(path) in capsys.readouterr().err
+
+
+def test_no_other_weights_are_put_in_the_place_of_a_recipes_own(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = ["train", str(data), str(tmp_path / "m"), "--recipe", "efficient", *QUICK]
+    assert main([*trained, "--pretrained", str(data)]) == 1
+    told = capsys.readouterr().err
+    assert told == f"error: {data}: recipe 'efficient' starts from weights of its own\n"
+
+
+def header(shape: str) -> bytes:
+    """What an array's file begins with."""
+    told = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(told).to_bytes(2, "little") + told
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("images.npy", header("(1000000000000, 32, 32, 3)")),
+        ("images.npy", header("((((")),
+        ("images", b"no array"),
+    ],
+)
+def test_an_array_that_is_none_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes
+) -> None:
+    path = tmp_path / "odd.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, content)
+        for other in ("labels.npy", "classes.npy"):
+            archive.writestr(other, header("(1,)") + b"\0")
+    assert main(["train", str(path), str(tmp_path / "m"), *QUICK]) == 1
+    assert capsys.readouterr().err.startswith(f"error: {path}: ")
 
 
 def test_where_the_model_cannot_go_is_said_before_the_training(
