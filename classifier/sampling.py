@@ -1,4 +1,4 @@
-"""The order in which a training sees its images, drawn before the first step."""
+"""The order in which a training sees its images."""
 
 import numpy as np
 import numpy.typing as npt
@@ -26,22 +26,44 @@ def draw_shares(
     return np.asarray(shares / shares.sum())  # (images,)
 
 
-def draw_order(
-    shares: npt.NDArray[np.float64], draws: int, generator: np.random.Generator
-) -> npt.NDArray[np.int64]:
-    """Indices (draws,) of the images to look at, in order.
+class DrawOrder:
+    """Indices of the images to look at, in order and without end, drawn as they are needed: a
+    training that its minutes end may be promised more steps than there is memory for.
 
     Every stretch of as many draws as there are images holds image i either floor or ceil of
     images * shares[i] times (systematic resampling), in random order: with equal shares that is
     the usual epoch without replacement.
     """
-    drawable = np.flatnonzero(shares)
-    stretches = []
-    for _ in range(-(-draws // len(drawable))):
+
+    def __init__(self, shares: npt.NDArray[np.float64], generator: np.random.Generator) -> None:
+        """Begin at the first draw; ``shares`` (images,) sum to 1."""
+        self._shares, self._generator = shares, generator
+        self._drawable = np.flatnonzero(shares)
+        self._ahead: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self._passed = 0  # draws before those in ``_ahead``
+
+    def take(self, start: int, stop: int) -> npt.NDArray[np.int64]:
+        """(stop - start,) the draws of these places, which only go forward: what lies before
+        ``start`` is forgotten. Raises ValueError for what is forgotten already."""
+        if start < self._passed:
+            raise ValueError(f"draw {start} is forgotten, the first is {self._passed}")
+        stretches = [self._ahead]
+        end = self._passed + len(self._ahead)
+        while end < stop:
+            stretches.append(self._stretch())
+            end += len(stretches[-1])
+            if end <= start:  # a training that goes on after a kill passes over what it has seen
+                stretches = []
+        self._ahead = np.concatenate(stretches)
+        self._ahead = self._ahead[start - (end - len(self._ahead)) :]
+        self._passed = start
+        return self._ahead[: stop - start]
+
+    def _stretch(self) -> npt.NDArray[np.int64]:
+        drawable, generator = self._drawable, self._generator
         shuffled = generator.permutation(drawable)
-        edges = np.cumsum(shares[shuffled])
+        edges = np.cumsum(self._shares[shuffled])
         points = (generator.random() + np.arange(len(drawable))) / len(drawable)
         places = np.searchsorted(edges / edges[-1], points, side="right")
         drawn = shuffled[np.minimum(places, len(drawable) - 1)]
-        stretches.append(generator.permutation(drawn))
-    return np.concatenate(stretches)[:draws]
+        return generator.permutation(drawn)

@@ -24,7 +24,7 @@ from classifier.compute import autocast, cpu_threads, device_for
 from classifier.config import TrainConfig
 from classifier.folding import folded
 from classifier.resume import TrainingFile
-from classifier.sampling import draw_order, draw_shares
+from classifier.sampling import DrawOrder, draw_shares
 from classifier.team import Team
 from classifier.training_set import Images, TrainingSet
 from classifier.training_state import TrainingState
@@ -109,12 +109,12 @@ def _steps(
     share, network = team.share(config.batch_size), state.network
     doubt = data.doubt()  # (images,)
     shares = draw_shares(data.targets, data.weights)  # (images,)
-    order = draw_order(shares, config.steps * config.batch_size, np.random.default_rng(config.seed))
+    order = DrawOrder(shares, np.random.default_rng(config.seed))
     generator = torch.Generator()
     while state.schedule.done < 1:
         started = clock()
-        here = slice(state.step * config.batch_size, (state.step + 1) * config.batch_size)
-        chosen = order[here][share]  # (batch,)
+        first = state.step * config.batch_size
+        chosen = order.take(first, first + config.batch_size)[share]  # (batch,)
         seed = team.seed(config.seed, state.step)
         torch.manual_seed(seed)
         pixels = torch.from_numpy(data.images[chosen]).permute(0, 3, 1, 2)  # (batch, C, H, W)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from classifier.augment import augment
 from classifier.config import Augmentation
-from classifier.sampling import draw_order, draw_shares
+from classifier.sampling import DrawOrder, draw_shares
 
 
 def test_twice_the_weight_is_drawn_twice_as_often() -> None:
@@ -25,15 +25,30 @@ def test_a_rare_class_is_drawn_more_often_than_its_share_but_not_as_often_as_the
 def test_every_stretch_draws_each_image_its_share_of_times(weights: list[float], seed: int) -> None:
     shares = np.array(weights) / np.sum(weights)
     count = len(weights)
-    order = draw_order(shares, 3 * count, np.random.default_rng(seed))
+    order = DrawOrder(shares, np.random.default_rng(seed)).take(0, 3 * count)
     for stretch in order.reshape(3, count):
         times = np.bincount(stretch, minlength=count)
         assert (np.abs(times - count * shares) <= 1 + 1e-6).all()
 
 
 def test_equal_shares_see_every_image_once_an_epoch() -> None:
-    order = draw_order(np.full(10, 0.1), 30, np.random.default_rng(0)).reshape(3, 10)
+    order = DrawOrder(np.full(10, 0.1), np.random.default_rng(0)).take(0, 30).reshape(3, 10)
     assert all(sorted(epoch.tolist()) == list(range(10)) for epoch in order)
+
+
+@given(st.integers(1, 12), st.integers(1, 30), st.integers(0, 20))
+def test_the_order_is_the_same_in_batches_and_after_a_kill(
+    count: int, batch: int, killed_at: int
+) -> None:
+    def fresh() -> DrawOrder:
+        return DrawOrder(np.full(count, 1 / count), np.random.default_rng(0))
+
+    whole, going, again = fresh().take(0, 25 * batch), fresh(), fresh()
+    for step in range(25):
+        here = slice(step * batch, (step + 1) * batch)
+        assert (going.take(here.start, here.stop) == whole[here]).all()
+        if step >= killed_at:
+            assert (again.take(here.start, here.stop) == whole[here]).all()
 
 
 def test_augmentation_switched_off_changes_nothing() -> None:

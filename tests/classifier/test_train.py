@@ -125,9 +125,10 @@ def test_one_single_picture_can_be_trained_on() -> None:
     assert all(report.loss >= 0 for report in reports)
 
 
-def test_a_time_budget_brings_a_training_to_its_end_not_to_a_stop() -> None:
+@pytest.mark.parametrize("steps", [400, 10**12])  # also of more than there is memory for
+def test_a_time_budget_brings_a_training_to_its_end_not_to_a_stop(steps: int) -> None:
     reports: list[Progress] = []
-    config = small_config(steps=400, seconds=40.0)
+    config = small_config(steps=steps, seconds=40.0)
     network = train(
         config, IMAGES, TARGETS, WEIGHTS, on_progress=reports.append, clock=ticking(0.5)
     )
