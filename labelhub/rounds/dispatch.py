@@ -5,7 +5,6 @@ worker that consumes its queue.
 """
 
 import logging
-from functools import partial
 
 from celery import current_app
 from django.db import transaction
@@ -38,7 +37,11 @@ QUEUE_OF = {
 
 def after_commit(task: str, **arguments: int) -> None:
     """Send a task by name once the rows it works on are committed."""
-    transaction.on_commit(partial(_send, task, arguments), robust=True)
+
+    def send() -> None:  # no partial: Django says by its name what has failed
+        _send(task, arguments)
+
+    transaction.on_commit(send, robust=True)
 
 
 def _send(task: str, arguments: dict[str, int]) -> None:

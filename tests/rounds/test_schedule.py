@@ -243,6 +243,19 @@ def test_a_broker_that_is_down_does_not_stop_a_round_from_opening(
     assert Round.objects.get(pk=training.pk).state == Round.State.QUEUED
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_whose_address_is_none_does_not_stop_a_round_from_opening(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError("Redis URL must specify a scheme")
+
+    monkeypatch.setattr(dispatch.current_app, "send_task", refuse)
+    training = begin(shapes_project())
+    assert Round.objects.get(pk=training.pk).state == Round.State.QUEUED
+    assert "Redis URL must specify a scheme" in caplog.text
+
+
 def test_no_shards_are_swept_for_a_version_that_does_not_serve() -> None:
     assert RankingShard.objects.count() == 0
     assert sweep_rounds(now=NOON) == 0
