@@ -33,7 +33,7 @@ class Command(BaseCommand):
             "--recipes", default="seed,fast", help="recipes to race, seed always among them"
         )
         parser.add_argument("--minutes", type=float, default=0.0, help="for the longest training")
-        parser.add_argument("--epochs", type=float, default=16.0, help="of the longest training")
+        parser.add_argument("--epochs", type=float, default=12.0, help="of the longest training")
         parser.add_argument("--recipe", default="fast", help="of the longest training")
         add_json_option(parser)
 
